@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::Deserializer;
 
 use crate::record::{Level, StreamTime};
@@ -326,8 +326,24 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
         Ok(())
     }
 
+    /// A list is skipped, but for a message: journald writes one that is no UTF-8 as a list of its bytes. Rare enough to
+    /// be gathered in a buffer of its own.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        let Some(field @ (Field::Message, _)) = self.target.field else {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        let mut is_bytes = true;
+        while let Some(element) = list.next_element()? {
+            match element {
+                Element::Byte(byte) => bytes.push(byte),
+                Element::Other(IgnoredAny) => is_bytes = false,
+            }
+        }
+        if is_bytes {
+            self.walk.string(field, &String::from_utf8_lossy(&bytes), None);
+        }
         Ok(())
     }
 
@@ -338,6 +354,14 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
+}
+
+/// An element of a list that may be a message.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Element {
+    Byte(u8),
+    Other(IgnoredAny),
 }
 
 /// Copies a JSON text without the blanks between its tokens.
