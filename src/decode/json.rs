@@ -5,9 +5,10 @@
 
 use std::fmt;
 
+use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer as _};
 use serde_json::Deserializer;
+use serde_json::value::RawValue;
 
 use crate::record::{Level, StreamTime};
 
@@ -335,10 +336,10 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
         };
         let mut bytes = Vec::new();
         let mut is_bytes = true;
-        while let Some(element) = list.next_element()? {
-            match element {
-                Element::Byte(byte) => bytes.push(byte),
-                Element::Other(IgnoredAny) => is_bytes = false,
+        while let Some(element) = list.next_element::<&RawValue>()? {
+            match element.get().parse() {
+                Ok(byte) => bytes.push(byte),
+                Err(_) => is_bytes = false,
             }
         }
         if is_bytes {
@@ -354,14 +355,6 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
-}
-
-/// An element of a list that may be a message.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Element {
-    Byte(u8),
-    Other(IgnoredAny),
 }
 
 /// Copies a JSON text without the blanks between its tokens.

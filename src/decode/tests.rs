@@ -173,6 +173,24 @@ fn leading_stamps_come_off() {
 }
 
 #[test]
+fn what_transports_write_before_a_line_comes_off() {
+    for (value, expected, expected_level) in [
+        ("<165>1 2026-11-23T08:01:02.003123Z web01 checkout 8710 - - x", "web01 checkout 8710 - - x", Level::Info),
+        ("<34>Nov 23 08:01:02 web01 su[230]: x", "web01 su[230]: x", Level::Fatal),
+        ("2026-11-23T08:01:02.003123456Z stderr F ERROR x", "ERROR x", Level::Error),
+    ] {
+        with_line(value, |line| {
+            assert_eq!((line.message, line.level), (expected, expected_level), "{value}");
+            assert_eq!(line.time.map(|time| time.0 / 1000), Some(1_795_420_862), "{value}");
+        });
+    }
+    assert!(with_line("2026-11-23T08:01:02Z stderr F \tat x", |line| line.is_continuation));
+    for line in ["<192>x", "<1", "<>x", "<a>x", "<0034>x", "<+1>x", "<34>"] {
+        assert_eq!(message(line), line);
+    }
+}
+
+#[test]
 fn a_stamp_without_a_year_is_never_far_in_the_future() {
     // 2027-01-01T00:00:10Z
     let new_year_ms = 1_798_761_610_000;
