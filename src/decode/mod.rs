@@ -6,7 +6,7 @@
 //! Invariants:
 //! * No value makes the decoder panic, and none is dropped in silence: it becomes a line, or says why it is none.
 //! * Nothing is allocated per line. Texts are borrowed from the record, or from scratch space that the [`Decoder`] owns
-//!   and uses again. The one exception is inside `serde_json`: strings with escapes.
+//!   and uses again. The exceptions: `serde_json` does for strings with escapes, and journald's lists of bytes are gathered.
 //! * The result depends on the record alone, never on what was decoded before, nor on a clock.
 //!
 //! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES_MAX`], a name of [`NAME_BYTES_MAX`]. One record is
@@ -14,6 +14,7 @@
 
 mod continuation;
 mod fields;
+mod found;
 mod header;
 mod json;
 mod level;
@@ -28,7 +29,7 @@ use serde::Deserialize;
 use crate::record::{Level, LogLine, NotALine, Record, Reject, StreamTime};
 
 use fields::FieldNames;
-use json::Texts;
+use found::Texts;
 
 /// The longest value that is decoded, in bytes. Brokers refuse more than about 1 MB unless told otherwise.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
