@@ -4,11 +4,13 @@
 //! and holds all the models. Both are pure: time comes in with the records, and where only a wall clock can tell (a partition
 //! that is idle) it comes in as a parameter and leaves its mark in the tallies.
 
+mod chain;
 mod clock;
 mod judge;
 mod merge;
 mod observe;
 
+pub use chain::Chain;
 pub use judge::{Judge, SnapshotError};
 pub use merge::Gap;
 pub use observe::Observer;

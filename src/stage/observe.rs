@@ -172,7 +172,11 @@ fn resolve_time(
 ) -> (StreamTime, TimeBasis, bool) {
     let timestamp = timestamp.filter(|&(milliseconds, _)| milliseconds > 0);
     match (own, timestamp) {
-        (Some(own), Some((limit, basis))) if own.0 > limit.saturating_add(lateness_ms) => (StreamTime(limit), basis, true),
+        (Some(own), Some((limit, basis)))
+            if basis != TimeBasis::Log && own.0 > limit.saturating_add(lateness_ms) =>
+        {
+            (StreamTime(limit), basis, true)
+        }
         (Some(own), _) => (own, TimeBasis::Log, false),
         (None, Some((milliseconds, basis))) => (StreamTime(milliseconds), basis, false),
         (None, None) => (clock.latest().unwrap_or_default(), TimeBasis::Log, false),
