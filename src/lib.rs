@@ -1,3 +1,6 @@
 //! placeholder
 #![allow(missing_docs)]
 pub mod record;
+pub mod score;
+pub mod template;
+pub mod vectorise;

@@ -1,0 +1,190 @@
+//! One second of one service: the sums, and how they add up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX};
+use crate::record::{Level, Offset, Partition, StreamTime, TemplateId, TimeBasis};
+
+/// One line as an example of its template.
+///
+/// Samples are ordered by (time, hash of the text, coordinates), so that which one is the smallest depends on the lines alone:
+/// coordinates decide only between lines that read alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Sample {
+    /// When it happened; of a late line, the second it was counted in.
+    pub time: StreamTime,
+    /// Hash of text and host.
+    pub text_hash: u64,
+    /// The partition it was read from: topic and number.
+    pub topic: Arc<str>,
+    /// Number of the partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// The line, cut at [`super::SAMPLE_BYTES_MAX`].
+    pub text: Arc<str>,
+    /// Whether it was cut.
+    pub truncated: bool,
+    /// The host that wrote it.
+    pub host: Option<Arc<str>>,
+}
+
+/// What one template did in one second of one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplateTally {
+    /// Lines in time, by level.
+    pub lines: [u64; 6],
+    /// Lines that came too late for the second they belong to: they count for novelty only.
+    pub late: u64,
+    /// The gravest level among the late ones.
+    pub late_level: Level,
+    /// The skeleton's text, where this tally announces it.
+    pub skeleton: Option<Arc<str>>,
+    /// The smallest sample, where this tally brings one.
+    pub sample: Option<Sample>,
+    /// Sketches of the numbers in the template's first places, in their order.
+    pub slots: Vec<Sketch>,
+}
+
+impl TemplateTally {
+    /// Lines in time.
+    pub fn total(&self) -> u64 {
+        self.lines.iter().sum()
+    }
+
+    /// The gravest level seen, among all its lines.
+    pub fn level(&self) -> Level {
+        let on_time = Level::ALL.iter().rev().find(|level| self.lines.get(level.index()).is_some_and(|&n| n > 0));
+        on_time.copied().unwrap_or(self.late_level)
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.lines.iter_mut().zip(other.lines) {
+            *mine += theirs;
+        }
+        if other.late > 0 {
+            self.late_level = if self.late > 0 { self.late_level.max(other.late_level) } else { other.late_level };
+        }
+        self.late += other.late;
+        self.skeleton = self.skeleton.take().or(other.skeleton);
+        self.sample = match (self.sample.take(), other.sample) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        if self.slots.len() < other.slots.len() {
+            self.slots.resize_with(other.slots.len(), Sketch::default);
+        }
+        for (mine, theirs) in self.slots.iter_mut().zip(&other.slots) {
+            mine.merge(theirs);
+        }
+    }
+}
+
+/// The sums of one service in one second of log time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// Lines in time, by level; continuations are not among them.
+    pub lines: [u64; 6],
+    /// Lines that continue the one before them.
+    pub continuations: u64,
+    /// Lines that came too late.
+    pub late: u64,
+    /// Lines in time whose template did not fit.
+    pub other_lines: u64,
+    /// Lines whose time is the producer's, and the broker's.
+    pub by_kafka_time: [u64; 2],
+    /// The templates.
+    pub templates: HashMap<TemplateId, TemplateTally, foldhash::fast::FixedState>,
+    /// Lines by host.
+    pub hosts: BTreeMap<Arc<str>, u64>,
+    /// First and last offset read from each partition.
+    pub ranges: BTreeMap<Partition, (Offset, Offset)>,
+}
+
+impl Cell {
+    /// Lines in time.
+    pub fn total(&self) -> u64 {
+        self.lines.iter().sum()
+    }
+
+    /// What the times of most of its lines rest on.
+    pub fn time_basis(&self) -> TimeBasis {
+        let [create, append] = self.by_kafka_time;
+        match self.total() + self.late {
+            total if (create + append) * 2 <= total => TimeBasis::Log,
+            _ if create >= append => TimeBasis::KafkaCreate,
+            _ => TimeBasis::KafkaAppend,
+        }
+    }
+
+    /// Adds what another cell of the same service and second counted.
+    pub fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.lines.iter_mut().zip(other.lines) {
+            *mine += theirs;
+        }
+        self.continuations += other.continuations;
+        self.late += other.late;
+        self.other_lines += other.other_lines;
+        for (mine, theirs) in self.by_kafka_time.iter_mut().zip(other.by_kafka_time) {
+            *mine += theirs;
+        }
+        for (id, tally) in other.templates {
+            self.templates.entry(id).or_default().merge(tally);
+        }
+        for (host, lines) in other.hosts {
+            *self.hosts.entry(host).or_default() += lines;
+        }
+        for (partition, (first, last)) in other.ranges {
+            self.ranges
+                .entry(partition)
+                .and_modify(|mine| *mine = (mine.0.min(first), mine.1.max(last)))
+                .or_insert((first, last));
+        }
+    }
+
+    /// Counts all of it as late: what becomes of a cell whose second was closed already.
+    pub fn into_late(mut self) -> Self {
+        self.late += self.total();
+        self.lines = [0; 6];
+        self.other_lines = 0;
+        for tally in self.templates.values_mut() {
+            tally.late_level = tally.level();
+            tally.late += tally.total();
+            tally.lines = [0; 6];
+            tally.slots.clear();
+        }
+        self
+    }
+
+    /// Keeps within the limits of a cell. Which identities stay depends on their hashes alone, so the same ones stay
+    /// however the lines were divided. O(n) where it is over a limit.
+    pub fn fold(&mut self) {
+        if self.templates.len() > TEMPLATES_PER_CELL_MAX {
+            let mut ids: Vec<TemplateId> = self.templates.keys().copied().collect();
+            ids.sort_unstable();
+            for id in ids.into_iter().skip(TEMPLATES_PER_CELL_MAX) {
+                if let Some(tally) = self.templates.remove(&id) {
+                    self.other_lines += tally.total();
+                }
+            }
+        }
+        if self.hosts.len() > HOSTS_PER_CELL_MAX {
+            let mut hosts: Vec<(u64, Arc<str>)> =
+                self.hosts.keys().map(|host| (xxhash_rust::xxh3::xxh3_64(host.as_bytes()), Arc::clone(host))).collect();
+            hosts.sort_unstable();
+            for (_, host) in hosts.into_iter().skip(HOSTS_PER_CELL_MAX) {
+                self.hosts.remove(&host);
+            }
+        }
+    }
+
+    /// The templates in the order of their ids.
+    pub fn sorted_templates(&self) -> Vec<(TemplateId, &TemplateTally)> {
+        let mut templates: Vec<_> = self.templates.iter().map(|(&id, tally)| (id, tally)).collect();
+        templates.sort_unstable_by_key(|&(id, _)| id);
+        templates
+    }
+}
