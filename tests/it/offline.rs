@@ -1,0 +1,7 @@
+//! What needs no Kafka: the command line, `detect`, and the rules of the code base that no compiler holds.
+
+pub mod bad_input;
+mod command_line;
+mod detect;
+mod purity;
+pub mod shop;
