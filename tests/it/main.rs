@@ -2,12 +2,15 @@
 //! start themselves once `tests/run` has fetched it, or that of `EDDYLINE_TEST_KAFKA` (HOST:PORT).
 #![allow(
     missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stderr,
+    clippy::let_underscore_must_use,
+    clippy::float_cmp,
     clippy::disallowed_methods,
     reason = "a test fails by panicking, talks to whoever reads its output, and waits by the clock"
 )]

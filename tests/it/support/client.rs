@@ -35,11 +35,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// The value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| std::str::from_utf8(value).unwrap())
-    }
-
     /// The value as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(self.value.as_ref().unwrap()).unwrap()

@@ -162,11 +162,6 @@ impl Instance {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// What it wrote so far.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
     /// The most memory it ever held, in bytes.
     pub fn memory_bytes_max(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
