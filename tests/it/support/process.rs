@@ -146,7 +146,8 @@ impl Instance {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        // The shell's own `kill`: a small Debian has no program of that name.
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(status.success(), "kill -{name}: {status}");
     }
 
