@@ -3,5 +3,6 @@
 pub mod bad_input;
 mod command_line;
 mod detect;
+mod memory;
 mod purity;
 pub mod shop;

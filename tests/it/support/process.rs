@@ -28,6 +28,17 @@ pub fn eddyline(arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
+/// The memory that a process holds now, in bytes.
+pub fn resident_bytes(process: u32) -> u64 {
+    status_bytes(process, "VmRSS:")
+}
+
+fn status_bytes(process: u32, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
 /// One `eddyline run` that several instances may share.
 #[derive(Clone)]
 pub struct Setup {
@@ -165,9 +176,7 @@ impl Instance {
 
     /// The most memory it ever held, in bytes.
     pub fn memory_bytes_max(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        status_bytes(self.child.id(), "VmHWM:")
     }
 
     /// GET of a path of its admin port: status code and body; an error where it does not answer.
