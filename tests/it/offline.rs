@@ -3,6 +3,7 @@
 pub mod bad_input;
 mod command_line;
 mod detect;
+mod in_memory;
 mod memory;
 mod purity;
 pub mod shop;

@@ -1,7 +1,6 @@
 //! Hostile lines: none ends the program, none hides what is wrong with others.
 
 use super::shop::detect;
-use crate::support::process::eddyline;
 use crate::support::recording::Recording;
 
 /// Lines that no shipper should send and some do.
@@ -41,25 +40,4 @@ fn bad_lines_end_nothing_and_hide_nothing() {
     assert!(recording.lines.len() / 5_000 >= bad.len(), "not every bad line was sent");
     let is_of_sshd = |event: &serde_json::Value| event["entity"]["service"] == "sshd" && event["status"] == "trigger";
     assert!(detect(&["-"], &input).iter().any(is_of_sshd), "the password guessing of minute 10 is gone");
-}
-
-/// A label that should be a constant and is a request's id.
-#[test]
-fn a_million_services_do_not_fill_the_memory() {
-    use std::fmt::Write;
-    let mut input = String::new();
-    for n in 0..1_000_000_u32 {
-        writeln!(
-            input,
-            r#"{{"ts": {}.{:03}, "service": "s{n}", "message": "started"}}"#,
-            1_795_420_900 + n / 1000,
-            n % 1000
-        )
-        .unwrap();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("services.jsonl");
-    std::fs::write(&file, input).unwrap();
-    let output = eddyline(&["detect", "--output", "json", file.to_str().unwrap()], b"");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
