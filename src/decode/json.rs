@@ -8,28 +8,11 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Deserializer;
-
-use crate::record::{Level, StreamTime};
+use serde_json::value::RawValue;
 
 use super::Fields;
 use super::fields::{Field, FieldNames, PATH_BYTES_MAX, Target};
-use super::{level, stamp};
-
-/// Strings that had escapes, so that they could not be borrowed from the record.
-#[derive(Debug, Default)]
-pub(super) struct Texts {
-    message: String,
-    service: String,
-    host: String,
-    environment: String,
-}
-
-impl Texts {
-    /// All of them, for whoever has an eye on their size.
-    pub(super) fn all(&mut self) -> [&mut String; 4] {
-        [&mut self.message, &mut self.service, &mut self.host, &mut self.environment]
-    }
-}
+use super::found::{Found, Texts};
 
 /// What reading an object takes beside the object.
 pub(super) struct Reader<'a> {
@@ -51,7 +34,7 @@ pub(super) fn read<'a>(
     let mut found = reader.walk(text, outer)?;
     if !found.has_message {
         compact(text, &mut outer.message);
-        found.message = Slot { rank: 0, value: Some(Text::Copied) };
+        found.take_copied_message();
     }
     let outer = &*outer;
     let fields = found.fields(outer);
@@ -81,71 +64,6 @@ impl Reader<'_> {
     }
 }
 
-/// Where the text of a field is.
-#[derive(Clone, Copy, Debug)]
-enum Text<'de> {
-    Borrowed(&'de str),
-    /// In the field's own [`Texts`].
-    Copied,
-}
-
-/// The best value of a field so far.
-#[derive(Clone, Copy, Debug)]
-struct Slot<T> {
-    rank: u8,
-    value: Option<T>,
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self { rank: u8::MAX, value: None }
-    }
-}
-
-impl<T> Slot<T> {
-    /// Takes a value, if there is one and it ranks before what is there.
-    fn offer(&mut self, rank: u8, value: Option<T>) {
-        if rank < self.rank && value.is_some() {
-            *self = Self { rank, value };
-        }
-    }
-}
-
-/// What was found in an object so far.
-#[derive(Default)]
-struct Found<'de> {
-    message: Slot<Text<'de>>,
-    service: Slot<Text<'de>>,
-    host: Slot<Text<'de>>,
-    environment: Slot<Text<'de>>,
-    time: Slot<StreamTime>,
-    level: Slot<Level>,
-    /// Whether there is a field for the message, be it empty.
-    has_message: bool,
-}
-
-impl<'de> Found<'de> {
-    fn fields<'a>(&self, texts: &'a Texts) -> Fields<'a>
-    where
-        'de: 'a,
-    {
-        let text = |slot: &Slot<Text<'de>>, copied: &'a String| {
-            slot.value.map(|text| match text {
-                Text::Borrowed(text) => text,
-                Text::Copied => copied,
-            })
-        };
-        Fields {
-            message: text(&self.message, &texts.message),
-            time: self.time.value,
-            service: text(&self.service, &texts.service),
-            host: text(&self.host, &texts.host),
-            environment: text(&self.environment, &texts.environment),
-            level: self.level.value,
-        }
-    }
-}
-
 /// The state of one pass.
 struct Walk<'w, 'de> {
     names: &'w FieldNames,
@@ -156,46 +74,8 @@ struct Walk<'w, 'de> {
 }
 
 impl<'de> Walk<'_, 'de> {
-    /// A string at a known path. `borrowed` is the same string where it lives as long as the record.
-    fn string(&mut self, (field, rank): (Field, u8), string: &str, borrowed: Option<&'de str>) {
-        let Found { message, service, host, environment, time, level, has_message } = &mut *self.found;
-        let (slot, copy) = match field {
-            Field::Time => return time.offer(rank, stamp::of_field(string, self.record_ms)),
-            Field::Level(scale) => return level.offer(rank, level::of_field(string, scale)),
-            Field::Message => (message, &mut self.texts.message),
-            Field::Service => (service, &mut self.texts.service),
-            Field::Host => (host, &mut self.texts.host),
-            Field::Environment => (environment, &mut self.texts.environment),
-        };
-        *has_message |= field == Field::Message;
-        if rank >= slot.rank || string.trim_ascii().is_empty() {
-            return;
-        }
-        let text = borrowed.map_or_else(
-            || {
-                copy.clear();
-                copy.push_str(string);
-                Text::Copied
-            },
-            Text::Borrowed,
-        );
-        slot.offer(rank, Some(text));
-    }
-}
-
-impl Walk<'_, '_> {
-    fn integer(&mut self, (field, rank): (Field, u8), number: i64) {
-        match field {
-            Field::Time => self.found.time.offer(rank, stamp::of_integer(number)),
-            Field::Level(scale) => self.found.level.offer(rank, level::of_number(number, scale)),
-            _ => {}
-        }
-    }
-
-    fn float(&mut self, (field, rank): (Field, u8), number: f64) {
-        if field == Field::Time {
-            self.found.time.offer(rank, stamp::of_float(number));
-        }
+    fn string(&mut self, field: (Field, u8), string: &str, borrowed: Option<&'de str>) {
+        self.found.string(field, string, borrowed, self.texts, self.record_ms);
     }
 }
 
@@ -299,7 +179,7 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         if let Some(field) = self.target.field {
-            self.walk.integer(field, number);
+            self.walk.found.integer(field, number);
         }
         Ok(())
     }
@@ -313,7 +193,7 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
         if let Some(field) = self.target.field {
-            self.walk.float(field, number);
+            self.walk.found.float(field, number);
         }
         Ok(())
     }
@@ -326,8 +206,24 @@ impl<'de> Visitor<'de> for Value<'_, '_, 'de> {
         Ok(())
     }
 
+    /// A list is skipped, but for a message: journald writes one that is no UTF-8 as a list of its bytes. Rare enough to
+    /// be gathered in a buffer of its own.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        let Some(field @ (Field::Message, _)) = self.target.field else {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        let mut is_bytes = true;
+        while let Some(element) = list.next_element::<&RawValue>()? {
+            match element.get().parse() {
+                Ok(byte) => bytes.push(byte),
+                Err(_) => is_bytes = false,
+            }
+        }
+        if is_bytes {
+            self.walk.string(field, &String::from_utf8_lossy(&bytes), None);
+        }
         Ok(())
     }
 

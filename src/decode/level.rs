@@ -46,15 +46,15 @@ pub(super) fn of_field(text: &str, scale: Scale) -> Option<Level> {
     match text.parse::<i64>() {
         Ok(number) => of_number(number, scale),
         // OpenTelemetry's severity texts count within their range: "INFO2".
-        Err(_) => of_word(text.trim_end_matches(|character: char| character.is_ascii_digit())),
+        Err(_) => of_word(text.trim_end_matches(|character: char| character.is_ascii_digit()).as_bytes()),
     }
 }
 
 /// The level of a word of loggers, syslog, Google Cloud or Azure, in any case. Google's "default" says nothing.
-fn of_word(word: &str) -> Option<Level> {
+fn of_word(word: &[u8]) -> Option<Level> {
     let mut lower = [0_u8; 13];
     let lower = lower.get_mut(..word.len())?;
-    lower.copy_from_slice(word.as_bytes());
+    lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
     match &*lower {
         b"trace" | b"verbose" | b"finest" | b"finer" => Some(Level::Trace),
@@ -87,42 +87,49 @@ fn of_upper_word(word: &[u8]) -> Option<Level> {
 /// prose.
 pub(super) fn of_text(line: &str) -> Option<Level> {
     let bytes = line.as_bytes();
-    let mut at = 0;
-    while at < SEARCH_BYTES {
-        let Some(&byte) = bytes.get(at) else { break };
-        if !is_word(byte) {
-            at += 1;
-            continue;
+    let mut before = b' ';
+    for (at, &byte) in bytes.iter().enumerate().take(SEARCH_BYTES) {
+        let level = match byte {
+            b'A'..=b'Z' if !is_word(before) => of_upper_case(before, bytes.get(at..).unwrap_or_default()),
+            b'[' => of_brackets(bytes.get(at + 1..).unwrap_or_default()),
+            b'=' => of_value(bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..).unwrap_or_default()),
+            _ => None,
+        };
+        if level.is_some() {
+            return level;
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        let word = rest.get(..rest.iter().take_while(|byte| is_word(**byte)).count()).unwrap_or_default();
-        if (3..=8).contains(&word.len()) {
-            let before = bytes.get(..at).unwrap_or_default();
-            let after = rest.get(word.len()..).unwrap_or_default();
-            if let Some(level) = of_token(before, word, after) {
-                return Some(level);
-            }
-        }
-        at += word.len();
+        before = byte;
     }
     begins_with_exception(line).then_some(Level::Error)
 }
 
-/// The level of a word, given what stands before and after it.
-fn of_token(before: &[u8], word: &[u8], after: &[u8]) -> Option<Level> {
-    if word.first().is_some_and(u8::is_ascii_uppercase) {
-        // "/LOG/x", "a-ERROR", "LOG.txt": a part of a longer name.
-        let joins = |byte: &u8| matches!(byte, b'/' | b'.' | b'-');
-        let is_part = before.last().is_some_and(joins)
-            || (after.first().is_some_and(joins) && after.get(1).copied().is_some_and(is_word));
-        if !is_part && let Some(level) = of_upper_word(word) {
-            return Some(level);
-        }
-    }
-    let is_bracketed = before.last() == Some(&b'[') && after.first() == Some(&b']');
-    let key = before.strip_suffix(b"\"").unwrap_or(before);
-    let is_value = [&b"level="[..], b"lvl=", b"severity="].iter().any(|name| key.ends_with(name));
-    if is_bracketed || is_value { std::str::from_utf8(word).ok().and_then(of_word) } else { None }
+/// The level of the upper-case word that `rest` begins with. It is none within a longer name: `/LOG/x`, `a-ERROR`,
+/// `LOG.txt`.
+fn of_upper_case(before: u8, rest: &[u8]) -> Option<Level> {
+    let joins = |byte: u8| matches!(byte, b'/' | b'.' | b'-');
+    let (word, after) = split_word(rest);
+    let level = of_upper_word(word)?;
+    let continues = matches!(after, [joint, next, ..] if joins(*joint) && is_word(*next));
+    (!joins(before) && !continues).then_some(level)
+}
+
+/// The level of a word in brackets, of which `rest` follows the first: `[error]`.
+fn of_brackets(rest: &[u8]) -> Option<Level> {
+    let (word, after) = split_word(rest);
+    if after.first() == Some(&b']') { of_word(word) } else { None }
+}
+
+/// The level of the value `rest` of a key that `before` ends with: `level=error`, `level="error"`.
+fn of_value(before: &[u8], rest: &[u8]) -> Option<Level> {
+    let is_level = [&b"level"[..], b"lvl", b"severity"].iter().any(|name| before.ends_with(name));
+    let (word, _) = split_word(rest.strip_prefix(b"\"").unwrap_or(rest));
+    if is_level { of_word(word) } else { None }
+}
+
+/// The word that `bytes` begin with, and what follows it.
+fn split_word(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let length = bytes.iter().take_while(|byte| is_word(**byte)).count();
+    bytes.split_at_checked(length).unwrap_or_default()
 }
 
 /// Whether a byte is of a word: a letter, a digit, the underscore, or of a character beyond ASCII.

@@ -6,7 +6,7 @@
 //! Invariants:
 //! * No value makes the decoder panic, and none is dropped in silence: it becomes a line, or says why it is none.
 //! * Nothing is allocated per line. Texts are borrowed from the record, or from scratch space that the [`Decoder`] owns
-//!   and uses again. The one exception is inside `serde_json`: strings with escapes.
+//!   and uses again. The exceptions: `serde_json` does for strings with escapes, and journald's lists of bytes are gathered.
 //! * The result depends on the record alone, never on what was decoded before, nor on a clock.
 //!
 //! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES_MAX`], a name of [`NAME_BYTES_MAX`]. One record is
@@ -14,6 +14,8 @@
 
 mod continuation;
 mod fields;
+mod found;
+mod header;
 mod json;
 mod level;
 mod stamp;
@@ -27,7 +29,7 @@ use serde::Deserialize;
 use crate::record::{Level, LogLine, NotALine, Record, Reject, StreamTime};
 
 use fields::FieldNames;
-use json::Texts;
+use found::Texts;
 
 /// The longest value that is decoded, in bytes. Brokers refuse more than about 1 MB unless told otherwise.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
@@ -191,17 +193,20 @@ fn read_line(line: &str, record_ms: Option<i64>) -> Reading<'_> {
         return Reading { message: line, time: None, level: None, is_continuation: true };
     }
     // Receivers of RFC 3164 leave the blank after the tag in the message.
-    let line = line.trim_ascii_start();
+    let (priority, line) = header::strip_priority(line.trim_ascii_start());
     if let Some(stamp) = stamp::access_log(line) {
-        let level = level::of_access(stamp.rest).or_else(|| level::of_text(line));
+        let level = priority.or_else(|| level::of_access(stamp.rest)).or_else(|| level::of_text(line));
         return Reading { message: line, time: stamp.time, level, is_continuation: false };
     }
-    match stamp::leading(line, record_ms) {
-        Some(stamp) => {
-            let rest = stamp.rest.trim_start_matches([' ', '\t', ':', ',', '|']);
-            let message = if rest.is_empty() { line } else { rest };
-            Reading { message, time: stamp.time, level: level::of_text(message), is_continuation: false }
-        }
-        None => Reading { message: line, time: None, level: level::of_text(line), is_continuation: false },
-    }
+    let (time, message, is_continuation) = match stamp::leading(line, record_ms) {
+        Some(stamp) => match header::strip_stream(stamp.rest) {
+            Some(written) => (stamp.time, written, continuation::is_continuation(written)),
+            None => (stamp.time, stamp.rest.trim_start_matches([' ', '\t', ':', ',', '|']), false),
+        },
+        None => (None, line, false),
+    };
+    // A line that is a time stamp and nothing else keeps it.
+    let message = if message.is_empty() { line } else { message };
+    let level = if is_continuation { priority } else { priority.or_else(|| level::of_text(message)) };
+    Reading { message, time, level, is_continuation }
 }

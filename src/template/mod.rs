@@ -13,8 +13,8 @@
 //! # Identity
 //!
 //! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`]. So it is the same
-//! in every process, order and restart, and two sets of rules never share an id. (The rules follow the study in "Log
-//! parsing: what scores", which names the literature; the hash is XXH3 by Yann Collet.)
+//! in every process, order and restart, and ids of different rules do not mix. The text that is hashed is the whole one,
+//! also where [`Skeleton::text`] is cut.
 //!
 //! # Invariants
 //!

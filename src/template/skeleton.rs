@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::record::TemplateId;
 
-use super::class::{BLANK, COLON, DELIMITER, END, HEX_LETTER, LETTER, SLASH, WORD, class, classes_of};
+use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class, classes_of};
 use super::kind::{ParameterKind, is_unit, kind, kind_with_colons};
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
@@ -176,7 +176,7 @@ impl<'l, 's> Builder<'l, 's> {
             return self.path(kind, start, end);
         }
         if classes & COLON != 0 {
-            self.parts(start, end)
+            self.parts(start, end, classes)
         } else {
             self.word(start, end, classes)
         }
@@ -208,9 +208,11 @@ impl<'l, 's> Builder<'l, 's> {
     }
 
     /// Takes a token with colons: whole if they are part of it, else what they separate.
-    fn parts(&mut self, start: usize, end: usize) {
+    fn parts(&mut self, start: usize, end: usize, classes: u8) {
         let core = self.trimmed(start, end, b".!?:");
-        if let Some(kind) = kind_with_colons(self.range(start, core)) {
+        if classes & DIGIT != 0
+            && let Some(kind) = kind_with_colons(self.range(start, core))
+        {
             self.variable(kind, start, core);
             return self.literal(core, end);
         }
@@ -245,7 +247,7 @@ impl<'l, 's> Builder<'l, 's> {
         if start == end {
             return;
         }
-        let core = self.trimmed(start, end, b".!?");
+        let core = if classes & MARK != 0 { self.trimmed(start, end, b".!?") } else { end };
         match self.word_kind(start, core, classes) {
             Some(kind) => {
                 self.variable(kind, start, core);

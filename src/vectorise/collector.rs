@@ -206,11 +206,12 @@ impl LiveTemplate {
         if let Some(lines) = self.tally.lines.get_mut(line.level.index()) {
             *lines += 1;
         }
-        for (slot, parameter) in skeleton.parameters.iter().take(SLOTS_PER_TEMPLATE_MAX).enumerate() {
-            if parameter.kind != ParameterKind::Number {
+        for parameter in skeleton.parameters {
+            let slot = usize::from(parameter.slot);
+            if parameter.kind != ParameterKind::Number || slot >= SLOTS_PER_TEMPLATE_MAX {
                 continue;
             }
-            let Some(value) = text.get(parameter.start as usize..parameter.end as usize).and_then(number) else { continue };
+            let Some(value) = number(parameter.text(text)) else { continue };
             if self.tally.slots.len() <= slot {
                 self.tally.slots.resize_with(slot + 1, Sketch::default);
             }

@@ -1,0 +1,374 @@
+//! The log that is Kafka, for one worker.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tracing::{debug, warn};
+
+use super::consumer::Events;
+use super::producer::{Failure, Transactions};
+use super::{Role, client, describe, native};
+use crate::config::Kafka;
+use crate::ops::View;
+use crate::publish::{Destination, OutputRecord};
+use crate::record::{Offset, Partition, Record, TimeBasis};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Transaction};
+
+/// How many records one poll hands out before the loop looks at everything else.
+const POLL_RECORDS_MAX: usize = 10_000;
+/// How long a question to the cluster may take.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long one transaction is tried again before the connection is made anew; far below the poll interval of five
+/// minutes after which the group would give up on us.
+const COMMIT_FOR: Duration = Duration::from_secs(120);
+
+/// One consumer and one transactional producer.
+pub struct KafkaLog {
+    kafka: Kafka,
+    role: Role,
+    consumer: BaseConsumer<Events>,
+    transactions: Option<Transactions>,
+    assigned: Vec<Assigned>,
+    last_read: usize,
+    with_headers: bool,
+    view: Arc<View>,
+}
+
+struct Assigned {
+    partition: Partition,
+    read_since_statistics: bool,
+}
+
+impl KafkaLog {
+    /// Joins the group and reads these topics.
+    ///
+    /// # Errors
+    /// Where the settings are not accepted or the transactions cannot be initialised.
+    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], with_headers: bool, view: Arc<View>) -> Result<Self, KafkaError> {
+        let transactions = Transactions::begin_life(kafka, &role)?;
+        let consumer: BaseConsumer<Events> = client::consumer(kafka, &role).create_with_context(Events::default())?;
+        let log = Self {
+            kafka: kafka.clone(),
+            role,
+            consumer,
+            transactions: Some(transactions),
+            assigned: Vec::new(),
+            last_read: 0,
+            with_headers,
+            view,
+        };
+        log.consumer.subscribe(topics)?;
+        Ok(log)
+    }
+
+    fn index_of(&self, partition: &Partition) -> Option<usize> {
+        index_of(&self.assigned, self.last_read, partition.topic.name(), partition.number)
+    }
+
+    fn offsets_of(&self, transaction: &Transaction) -> Result<TopicPartitionList, CommitError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, (offset, metadata)) in &transaction.offsets {
+            if self.index_of(partition).is_none() {
+                return Err(CommitError::Broken(format!("{partition} is to be committed but is not assigned")));
+            }
+            let name = partition.topic.name();
+            list.add_partition_offset(name, partition.number, KafkaOffset::Offset(offset.0)).map_err(broken)?;
+            if let Some(mut element) = list.find_partition(name, partition.number) {
+                element.set_metadata(metadata);
+            }
+        }
+        Ok(list)
+    }
+
+    /// After a failure: may the same transaction be sent again?
+    fn recover(&mut self, failure: Failure, transaction: &Transaction) -> Result<Recovered, CommitError> {
+        match failure {
+            Failure::Permanent(reason) => Err(CommitError::Permanent(reason)),
+            Failure::Abort(reason) => {
+                debug!(reason, "transaction aborted; it is sent again");
+                match self.transactions.as_ref().map(Transactions::abort) {
+                    Some(Ok(())) => Ok(Recovered::SendAgain),
+                    Some(Err(Failure::Doubt(reason) | Failure::Abort(reason) | Failure::Permanent(reason))) => {
+                        self.resolve_doubt(&reason, transaction)
+                    }
+                    None => self.resolve_doubt("no producer", transaction),
+                }
+            }
+            Failure::Doubt(reason) => self.resolve_doubt(&reason, transaction),
+        }
+    }
+
+    /// A new producer of the same name ends whatever its forerunner began; then the committed offsets tell how it ended.
+    fn resolve_doubt(&mut self, reason: &str, transaction: &Transaction) -> Result<Recovered, CommitError> {
+        warn!(reason, "transaction in doubt; asking what was committed");
+        self.transactions = None;
+        self.transactions = Some(Transactions::begin_life(&self.kafka, &self.role).map_err(broken)?);
+        if self.consumer.assignment_lost() {
+            return Err(CommitError::Lost(reason.to_owned()));
+        }
+        let partitions: Vec<Partition> = transaction.offsets.keys().cloned().collect();
+        let committed: BTreeMap<_, _> = self
+            .committed_offsets(&partitions)?
+            .into_iter()
+            .filter_map(|(partition, committed)| committed.map(|committed| (partition, (committed.offset, committed.metadata))))
+            .collect();
+        Ok(if committed == transaction.offsets { Recovered::WasCommitted } else { Recovered::SendAgain })
+    }
+
+    fn committed_offsets(&self, partitions: &[Partition]) -> Result<Vec<(Partition, Option<Committed>)>, CommitError> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(partition.topic.name(), partition.number);
+        }
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer = self.consumer.committed_offsets(list, QUERY_TIMEOUT).map_err(broken)?;
+        let found = partitions.iter().map(|partition| {
+            let element = answer.find_partition(partition.topic.name(), partition.number);
+            let committed = element.and_then(|element| match element.offset() {
+                KafkaOffset::Offset(offset) => {
+                    Some(Committed { offset: Offset(offset), metadata: element.metadata().to_owned() })
+                }
+                _ => None,
+            });
+            (partition.clone(), committed)
+        });
+        Ok(found.collect())
+    }
+
+    fn list_of_assigned(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for assigned in &self.assigned {
+            list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
+        }
+        list
+    }
+
+    /// Lets the group make progress while a transaction waits, without reading on.
+    fn poll_paused(&mut self) -> Result<(), CommitError> {
+        let list = self.list_of_assigned();
+        self.consumer.pause(&list).map_err(broken)?;
+        let polled = self.consumer.poll(Duration::ZERO);
+        let read_on = matches!(polled, Some(Ok(_)));
+        drop(polled);
+        self.consumer.resume(&list).map_err(broken)?;
+        if read_on {
+            return Err(CommitError::Broken("a record was read while paused".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn topic_of(&self, output: &OutputRecord) -> String {
+        match &output.destination {
+            Destination::Anomalies => self.kafka.topic("anomalies"),
+            Destination::Episodes => self.kafka.topic("episodes"),
+            Destination::DeadLetters => self.kafka.topic("deadletters"),
+            Destination::Tallies => self.kafka.topic("tallies"),
+            Destination::Scored(topic) => format!("{topic}.scored"),
+        }
+    }
+}
+
+/// Consecutive messages are mostly of one partition.
+fn index_of(assigned: &[Assigned], last: usize, topic: &str, number: i32) -> Option<usize> {
+    let is_it = |assigned: &Assigned| assigned.partition.number == number && assigned.partition.topic.name() == topic;
+    if assigned.get(last).is_some_and(is_it) {
+        return Some(last);
+    }
+    let wanted = (topic, number);
+    assigned.binary_search_by(|a| (a.partition.topic.name(), a.partition.number).cmp(&wanted)).ok()
+}
+
+fn hand_out(
+    message: &BorrowedMessage<'_>,
+    assigned: &mut [Assigned],
+    last_read: &mut usize,
+    with_headers: bool,
+    each: &mut dyn FnMut(&Partition, &Incoming<'_>),
+) {
+    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else { return };
+    let Some(assigned) = assigned.get_mut(index) else { return };
+    *last_read = index;
+    assigned.read_since_statistics = true;
+    let timestamp = match message.timestamp() {
+        Timestamp::CreateTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaCreate)),
+        Timestamp::LogAppendTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaAppend)),
+        Timestamp::NotAvailable => None,
+    };
+    let record = Record { offset: Offset(message.offset()), timestamp, value: message.payload() };
+    let headers: Vec<(&str, Option<&[u8]>)> = match message.headers() {
+        Some(headers) if with_headers => headers.iter().map(|header| (header.key, header.value)).collect(),
+        _ => Vec::new(),
+    };
+    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers });
+}
+
+enum Recovered {
+    SendAgain,
+    WasCommitted,
+}
+
+fn broken(error: KafkaError) -> CommitError {
+    CommitError::Broken(describe(&error))
+}
+
+impl Log for KafkaLog {
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError> {
+        let mut count = 0;
+        while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
+            match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
+                Some(Ok(message)) => {
+                    hand_out(&message, &mut self.assigned, &mut self.last_read, self.with_headers, each);
+                    count += 1;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(error)) => return error_of_poll(&error).map(|()| count),
+                None => break,
+            }
+        }
+        Ok(count)
+    }
+
+    fn rebalance(&mut self) -> Option<Rebalance> {
+        let (assigns, partitions) = self.consumer.context().next_rebalance()?;
+        Some(if assigns {
+            Rebalance::Assign(partitions)
+        } else {
+            Rebalance::Revoke { partitions, lost: self.consumer.assignment_lost() }
+        })
+    }
+
+    fn committed(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+        let mut found = Vec::with_capacity(partitions.len());
+        for (partition, committed) in self.committed_offsets(partitions)? {
+            let (first, _) = self
+                .consumer
+                .fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT)
+                .map_err(broken)?;
+            found.push((partition, committed, Offset(first)));
+        }
+        Ok(found)
+    }
+
+    fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, from) in positions {
+            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0)).map_err(broken)?;
+        }
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            self.consumer.incremental_assign(&list).map_err(broken)?;
+        } else {
+            self.consumer.assign(&list).map_err(broken)?;
+        }
+        for (partition, _) in positions {
+            self.assigned.push(Assigned { partition: partition.clone(), read_since_statistics: true });
+        }
+        self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
+        self.assigned.dedup_by(|a, b| a.partition == b.partition);
+        Ok(())
+    }
+
+    fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            let mut list = TopicPartitionList::new();
+            for partition in partitions {
+                list.add_partition(partition.topic.name(), partition.number);
+            }
+            self.consumer.incremental_unassign(&list).map_err(broken)?;
+            self.assigned.retain(|assigned| !partitions.contains(&assigned.partition));
+        } else {
+            self.consumer.unassign().map_err(broken)?;
+            self.assigned.clear();
+        }
+        Ok(())
+    }
+
+    fn at_end(&mut self) -> Vec<Partition> {
+        let Some(positions) = self.consumer.context().take_positions() else { return Vec::new() };
+        let mut at_end = Vec::new();
+        for position in positions {
+            let Some(index) = self.index_of(&position.partition) else { continue };
+            let Some(assigned) = self.assigned.get_mut(index) else { continue };
+            self.view.lag(&position.partition, position.lag);
+            if position.at_end && !assigned.read_since_statistics {
+                at_end.push(position.partition);
+            }
+            assigned.read_since_statistics = false;
+        }
+        at_end
+    }
+
+    fn commit(&mut self, transaction: &Transaction, in_rebalance: bool) -> Result<(), CommitError> {
+        let offsets = self.offsets_of(transaction)?;
+        let started = Instant::now();
+        loop {
+            let Some(transactions) = &self.transactions else { return Err(CommitError::Broken("no producer".to_owned())) };
+            let group = || native::is_member(&self.consumer).then(|| self.consumer.group_metadata()).flatten();
+            let Err(failure) = transactions.send(&transaction.outputs, |output| self.topic_of(output), &offsets, group) else {
+                return Ok(());
+            };
+            let reason = format!("{failure:?}");
+            if let Recovered::WasCommitted = self.recover(failure, transaction)? {
+                return Ok(());
+            }
+            if self.consumer.assignment_lost() {
+                return Err(CommitError::Lost(reason));
+            }
+            if started.elapsed() >= COMMIT_FOR {
+                return Err(CommitError::Broken(reason));
+            }
+            if !in_rebalance {
+                self.poll_paused()?;
+                if self.consumer.context().has_rebalances() {
+                    return Err(CommitError::RebalanceFirst);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn leave(&mut self) {
+        self.consumer.context().close();
+        self.consumer.unsubscribe();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(3) {
+            drop(self.consumer.poll(Duration::from_millis(20)));
+            if self.consumer.assignment().is_ok_and(|assignment| assignment.count() == 0) {
+                break;
+            }
+        }
+    }
+}
+
+impl Drop for KafkaLog {
+    fn drop(&mut self) {
+        // Closing waits until every revocation is answered, and the loop that would answer is gone.
+        self.consumer.context().close();
+    }
+}
+
+fn error_of_poll(error: &KafkaError) -> Result<(), CommitError> {
+    let reason = describe(error);
+    match error {
+        KafkaError::MessageConsumptionFatal(_) => Err(CommitError::Broken(reason)),
+        _ => match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopicOrPartition,
+            ) => Err(CommitError::Permanent(reason)),
+            _ => {
+                warn!(reason, "while reading");
+                Ok(())
+            }
+        },
+    }
+}
