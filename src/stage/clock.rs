@@ -114,6 +114,12 @@ impl PartitionClock {
         }
     }
 
+    /// Nothing follows at all: it holds nobody back from now on.
+    pub(super) fn end_of_input(&mut self) {
+        self.idle_since_ms = Some(i64::MIN);
+        self.dirty = true;
+    }
+
     /// Whether it holds nobody back at this wall time.
     pub(super) fn is_idle(&self, wall_ms: i64) -> bool {
         self.idle_since_ms.is_some_and(|since_ms| wall_ms.saturating_sub(since_ms) >= PATIENCE_MS)

@@ -11,4 +11,4 @@ mod observe;
 
 pub use judge::{Judge, SnapshotError};
 pub use merge::Gap;
-pub use observe::{Observer, Outcome};
+pub use observe::Observer;

@@ -7,32 +7,11 @@ use std::collections::BTreeMap;
 
 use super::clock::PartitionClock;
 use crate::decode::{Decoder, Format};
-use crate::record::{Level, NotALine, Offset, Partition, Record, Reject, StreamTime, TemplateId, TimeBasis, Topic};
+use crate::publish::Outcome;
+use crate::record::{NotALine, Offset, Partition, Record, StreamTime, TimeBasis, Topic};
 use crate::template::Skeletoniser;
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Collector, Line};
-
-/// What became of one record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome<'a> {
-    /// A line that was counted.
-    Line {
-        /// Its template.
-        template: TemplateId,
-        /// Its service.
-        service: &'a str,
-        /// How grave it says it is.
-        level: Level,
-        /// When it happened.
-        time: StreamTime,
-    },
-    /// It continues the line before it.
-    Continuation,
-    /// A tombstone or an empty value.
-    Empty,
-    /// It could not be decoded.
-    Rejected(Reject),
-}
 
 /// Turns the records of some partitions into tallies.
 pub struct Observer {
@@ -131,12 +110,12 @@ impl Observer {
         });
         let Some((_, skeleton)) = template else {
             clock.outcomes.continuations += 1;
-            return Outcome::Continuation;
+            return Outcome::Continuation { service, time };
         };
         clock.outcomes.lines += 1;
         clock.outcomes.late += u64::from(placed.late);
         clock.outcomes.clamped += u64::from(clamped);
-        Outcome::Line { template: skeleton.id, service, level: decoded.level, time }
+        Outcome::Decoded { template: skeleton.id, service, level: decoded.level, time }
     }
 
     /// A partition has nothing more to read at this wall time.
@@ -148,7 +127,9 @@ impl Observer {
 
     /// Nothing of a partition follows at all: what ends the reading of a file.
     pub fn end_of_input(&mut self, partition: &Partition) {
-        self.at_end(partition, 0);
+        if let Some(clock) = self.clocks.get_mut(partition) {
+            clock.end_of_input();
+        }
     }
 
     /// Whether a flush would say anything.

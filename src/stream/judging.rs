@@ -47,7 +47,7 @@ impl Judging {
             judges: BTreeMap::new(),
             outputs: Vec::new(),
             messages: Vec::new(),
-            metrics: JudgeMetrics::new(),
+            metrics: JudgeMetrics::default(),
             view,
         }
     }
@@ -61,7 +61,7 @@ impl Task for Judging {
         }
         let judged = Judged { judge: Judge::new(), live_from, position: first, committed: live_from };
         self.judges.insert(partition.clone(), judged);
-        self.view.judge_restoring(partition, live_from > first);
+        self.view.judge_begins(partition, live_from > first);
         first
     }
 
@@ -101,7 +101,6 @@ impl Task for Judging {
         if is_live {
             for message in &self.messages {
                 self.metrics.message(message);
-                self.view.message(message);
                 self.outputs.extend(self.publisher.records(message));
             }
         }

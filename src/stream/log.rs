@@ -15,9 +15,12 @@ pub struct Incoming<'a> {
     pub record: Record<'a>,
     /// The key.
     pub key: Option<&'a [u8]>,
-    /// The headers; empty unless the task asked for them.
-    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    /// Reads the headers, which few records need.
+    pub headers: &'a dyn Fn() -> HeaderList<'a>,
 }
+
+/// Headers in their order: name and value.
+pub type HeaderList<'a> = Vec<(&'a str, Option<&'a [u8]>)>;
 
 /// What was committed for a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

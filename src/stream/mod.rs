@@ -13,11 +13,12 @@ pub mod kafka;
 mod judging;
 mod log;
 mod observing;
+pub mod supervise;
 mod task;
 mod worker;
 
 pub use judging::Judging;
-pub use log::{CommitError, Committed, Incoming, Log, Rebalance, Transaction};
+pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Rebalance, Transaction};
 pub use observing::Observing;
 pub use task::Task;
 pub use worker::{Worker, WorkerError};

@@ -1,6 +1,6 @@
 //! The observing half as a task: records in, tallies (and dead letters, and scored records) out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
 use crate::config::Config;
 use crate::ops::{ObserverMetrics, View};
-use crate::publish::{self, Destination, OutputRecord};
+use crate::publish::{self, Destination, Original, Outcome, OutputRecord};
 use crate::record::{Offset, Partition, Topic};
-use crate::stage::{Observer, Outcome};
+use crate::stage::Observer;
 use crate::vectorise::wire::Flush;
 
 /// A flush is sent before it would hold more sums than this, however little time has passed.
@@ -29,7 +29,6 @@ pub struct Observing {
     roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
     outputs: Vec<OutputRecord>,
     output_bytes: usize,
-    assigned: BTreeSet<Partition>,
     metrics: ObserverMetrics,
     view: Arc<View>,
 }
@@ -50,15 +49,9 @@ impl Observing {
             roster,
             outputs: Vec::new(),
             output_bytes: 0,
-            assigned: BTreeSet::new(),
-            metrics: ObserverMetrics::new(),
+            metrics: ObserverMetrics::default(),
             view,
         }
-    }
-
-    fn push(&mut self, output: OutputRecord) {
-        self.output_bytes += output.size_bytes();
-        self.outputs.push(output);
     }
 }
 
@@ -71,13 +64,11 @@ impl Task for Observing {
         }
         let from = from.max(first);
         self.observer.assign(partition.clone(), from, committed.map(|committed| committed.metadata.as_str()));
-        self.assigned.insert(partition.clone());
         from
     }
 
     fn revoke(&mut self, partition: &Partition) {
         self.observer.revoke(partition);
-        self.assigned.remove(partition);
         self.view.forget_partition(partition);
     }
 
@@ -89,16 +80,26 @@ impl Task for Observing {
 
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
         let outcome = self.observer.record(partition, &incoming.record, wall_ms);
-        let dead_letter = match outcome {
-            Outcome::Rejected(reject) => Some(publish::dead_letter(partition, incoming.record.offset, reject, incoming.key, incoming.record.value)),
+        let reject = match outcome {
+            Outcome::Rejected(reject) => Some(reject),
             _ => None,
         };
-        let scored = self.scored.then(|| publish::scored(partition, incoming, &outcome));
-        if let Some(output) = dead_letter {
-            self.push(output);
+        if !self.scored && reject.is_none() {
+            return Ok(());
         }
-        if let Some(output) = scored {
-            self.push(output);
+        let headers = (incoming.headers)();
+        let original = Original {
+            partition,
+            offset: incoming.record.offset,
+            timestamp_ms: incoming.record.timestamp.map(|(milliseconds, _)| milliseconds),
+            key: incoming.key,
+            value: incoming.record.value,
+            headers: &headers,
+        };
+        let scored = self.scored.then(|| publish::scored(&original, outcome));
+        for output in reject.map(|reject| publish::dead_letter(&original, reject)).into_iter().chain(scored) {
+            self.output_bytes += output.value.as_ref().map_or(0, Vec::len);
+            self.outputs.push(output);
         }
         Ok(())
     }

@@ -37,7 +37,6 @@ pub struct KafkaLog {
     transactions: Option<Transactions>,
     assigned: Vec<Assigned>,
     last_read: usize,
-    with_headers: bool,
     view: Arc<View>,
 }
 
@@ -51,7 +50,7 @@ impl KafkaLog {
     ///
     /// # Errors
     /// Where the settings are not accepted or the transactions cannot be initialised.
-    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], with_headers: bool, view: Arc<View>) -> Result<Self, KafkaError> {
+    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>) -> Result<Self, KafkaError> {
         let transactions = Transactions::begin_life(kafka, &role)?;
         let consumer: BaseConsumer<Events> = client::consumer(kafka, &role).create_with_context(Events::default())?;
         let log = Self {
@@ -61,7 +60,6 @@ impl KafkaLog {
             transactions: Some(transactions),
             assigned: Vec::new(),
             last_read: 0,
-            with_headers,
             view,
         };
         log.consumer.subscribe(topics)?;
@@ -191,7 +189,6 @@ fn hand_out(
     message: &BorrowedMessage<'_>,
     assigned: &mut [Assigned],
     last_read: &mut usize,
-    with_headers: bool,
     each: &mut dyn FnMut(&Partition, &Incoming<'_>),
 ) {
     let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else { return };
@@ -204,9 +201,9 @@ fn hand_out(
         Timestamp::NotAvailable => None,
     };
     let record = Record { offset: Offset(message.offset()), timestamp, value: message.payload() };
-    let headers: Vec<(&str, Option<&[u8]>)> = match message.headers() {
-        Some(headers) if with_headers => headers.iter().map(|header| (header.key, header.value)).collect(),
-        _ => Vec::new(),
+    let headers = || match message.headers() {
+        Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
+        None => Vec::new(),
     };
     each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers });
 }
@@ -226,7 +223,7 @@ impl Log for KafkaLog {
         while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
             match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
                 Some(Ok(message)) => {
-                    hand_out(&message, &mut self.assigned, &mut self.last_read, self.with_headers, each);
+                    hand_out(&message, &mut self.assigned, &mut self.last_read, each);
                     count += 1;
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}

@@ -10,4 +10,4 @@ mod topics;
 
 pub use client::{Role, describe};
 pub use log::KafkaLog;
-pub use topics::{TopicError, Topics, connect, prepare_topics};
+pub use topics::{TopicError, Topics, connect, prepare_topics, refresh_topics};

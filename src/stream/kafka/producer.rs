@@ -114,8 +114,8 @@ impl Transactions {
         record.timestamp = output.timestamp_ms;
         if !output.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(output.headers.len());
-            record.headers = Some(output.headers.iter().fold(headers, |headers, (key, value)| {
-                headers.insert(Header { key, value: value.as_deref() })
+            record.headers = Some(output.headers.iter().fold(headers, |headers, header| {
+                headers.insert(Header { key: &header.name, value: header.value.as_deref() })
             }));
         }
         loop {
@@ -131,7 +131,7 @@ impl Transactions {
     }
 
     fn undeliverable(&self, code: RDKafkaErrorCode, outputs: &[OutputRecord]) -> Failure {
-        let largest = outputs.iter().map(OutputRecord::size_bytes).max().unwrap_or(0);
+        let largest = outputs.iter().filter_map(|output| output.value.as_ref().map(Vec::len)).max().unwrap_or(0);
         match code {
             RDKafkaErrorCode::MessageSizeTooLarge => Failure::Permanent(format!(
                 "the broker refuses a record of {largest} bytes: raise max.message.bytes of the topic that it goes to"
