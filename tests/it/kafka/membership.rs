@@ -59,7 +59,8 @@ fn instances_join_and_leave_and_no_state_is_dropped() {
         }
     });
     assert_undisturbed(&client, &setup, &recording);
-    assert_eq!(first.metric("eddyline_state_dropped_total"), 0.0);
+    assert_eq!(first.metric("eddyline_restarts_total"), 0.0);
+    assert!(!first.log().contains("is forgotten"), "an innocent member dropped its state");
     assert!(first.stop().success());
     ledger::assert_no_open_transaction(&client, &setup);
 }

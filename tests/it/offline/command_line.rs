@@ -15,7 +15,7 @@ fn assert_one_error(output: &Output) -> String {
     assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}: {said}", output.status);
     assert!(!said.contains("panicked"), "{said}");
     assert!(output.stdout.is_empty(), "errors belong to standard error: {}", String::from_utf8_lossy(&output.stdout));
-    let errors = said.lines().filter(|line| line.starts_with("error")).count();
+    let errors = said.lines().filter(|line| line.starts_with("eddyline: ") || line.starts_with("error: ")).count();
     assert_eq!(errors, 1, "{said}");
     said
 }

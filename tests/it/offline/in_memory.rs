@@ -16,7 +16,12 @@ const PARTITIONS: i32 = 3;
 
 /// Sends the lines through observers, each with some of the partitions, and one judge. Flushes come at random moments; after
 /// each, `meanwhile` may do what must change nothing.
-fn judged(lines: &[Line], observers: usize, seed: u64, mut meanwhile: impl FnMut(&mut Observer, &mut Judge)) -> Vec<Message> {
+fn judged(
+    lines: &[Line],
+    observers: usize,
+    seed: u64,
+    mut meanwhile: impl FnMut(&mut Observer, &mut Judge),
+) -> Vec<Message> {
     let topic = Topic::new("logs");
     let roster = BTreeMap::from([(topic.clone(), PARTITIONS.unsigned_abs())]);
     let partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(topic.clone(), number)).collect();

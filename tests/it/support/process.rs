@@ -174,6 +174,11 @@ impl Instance {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     /// The most memory it ever held, in bytes.
     pub fn memory_bytes_max(&self) -> u64 {
         status_bytes(self.child.id(), "VmHWM:")
