@@ -1,0 +1,231 @@
+//! The state of deciding: what is open, what is remembered, and the step over one second.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Models;
+use super::episode::Episode;
+use super::key::{EpisodeId, dedup_key, group_key};
+use super::memory::{Memory, Past};
+use super::message::{Message, Range, Reason, Recurrence, Status, merged};
+use crate::record::{Second, Service};
+use crate::score::{ClosedSecond, Finding, Judgement, Severity, Told, Window};
+
+/// How many episodes may be open, and how many notices.
+pub const OPEN_MAX: usize = 1_000;
+/// How long after its end the span of an episode is told to the models, in seconds: until no window reaches back to it.
+const TOLD_S: i64 = 420;
+/// How many spans of closed episodes are told.
+const TOLD_MAX: usize = 10_000;
+/// How long a group takes in further episodes, in seconds.
+const GROUP_S: i64 = 86_400;
+
+/// Turns findings into episodes. It is a pure function of the seconds and judgements it was given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Decider {
+    /// In the order of opening.
+    open: Vec<Episode>,
+    memory: Memory,
+    /// Spans of closed episodes, in the order of closing.
+    closed: Vec<(Service, Window)>,
+    /// What was read in the last second that had lines.
+    last_read: Vec<Range>,
+}
+
+impl Decider {
+    /// Nothing open, nothing remembered.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decides a second: what opens, changes and closes at its end, in the order of opening. Seconds rise; between empty ones
+    /// any number may be left out.
+    pub fn step(&mut self, closed: &ClosedSecond, judgement: Judgement, models: &impl Models) -> Vec<Message> {
+        let second = closed.second;
+        let read = merged(closed.cells.values().map(|cell| cell.ranges.clone()));
+        if !read.is_empty() {
+            self.last_read = read;
+        }
+        for finding in in_order(judgement.findings) {
+            match finding.severity {
+                Severity::Info => self.take_notice(finding),
+                _ => self.take(finding),
+            }
+        }
+        self.name_drafts(second);
+        for episode in &mut self.open {
+            episode.observe(closed, &judgement.adopted);
+        }
+        self.speak(second, models)
+    }
+
+    /// The episodes that are open, in the order of opening.
+    pub fn open(&self) -> impl Iterator<Item = &Episode> {
+        self.open.iter()
+    }
+
+    /// How many problems are remembered.
+    pub fn remembered(&self) -> usize {
+        self.memory.count()
+    }
+
+    /// The spans of log time that episodes above `info` cover, and those of a while ago: not to be learnt.
+    pub fn told(&self) -> Told {
+        let mut told = Told::default();
+        for (service, span) in &self.closed {
+            told.add(service, *span);
+        }
+        for episode in self.open.iter().filter(|episode| !episode.is_notice) {
+            for (service, span) in episode.spans() {
+                told.add(&service, span);
+            }
+        }
+        told
+    }
+
+    /// A finding of a problem goes to the episode of its feature, else to one that is young, else it opens its own.
+    fn take(&mut self, finding: Finding) {
+        let feature = &finding.feature;
+        let domain = feature.service.environment.clone();
+        let problems = || self.open.iter().enumerate().rev().filter(|(_, e)| !e.is_notice && e.environment == domain);
+        let holder = || problems().find(|(_, episode)| episode.holds(feature));
+        let young = || problems().filter(|(_, episode)| episode.is_young(finding.second));
+        let near = || young().find(|(_, episode)| episode.concerns(&feature.service));
+        let place = holder().or_else(near).or_else(|| young().next()).map(|(place, _)| place);
+        self.put(place, finding);
+    }
+
+    /// A notice adds to a problem that is known by its feature or began in its service a short while ago; else it goes to the
+    /// open notice of its service, else it opens one.
+    fn take_notice(&mut self, finding: Finding) {
+        let feature = &finding.feature;
+        let began = |e: &Episode| e.concerns(&feature.service) && e.is_recent(finding.second);
+        let same = |e: &Episode| e.holds(feature) || if e.is_notice { e.concerns(&feature.service) } else { began(e) };
+        let of_lane = |lane| self.open.iter().rposition(|episode| episode.is_notice == lane && same(episode));
+        let place = of_lane(false).or_else(|| of_lane(true));
+        self.put(place, finding);
+    }
+
+    /// Adds a finding to the episode at `place`; where there is none it opens one. Where too many are open it is counted in the
+    /// youngest of its domain; a domain without any makes the oldest of all close.
+    fn put(&mut self, place: Option<usize>, finding: Finding) {
+        if let Some(episode) = place.and_then(|place| self.open.get_mut(place)) {
+            episode.take(finding);
+            return;
+        }
+        let is_notice = finding.severity == Severity::Info;
+        let mut lane: Vec<&mut Episode> =
+            self.open.iter_mut().filter(|episode| episode.is_notice == is_notice && !episode.is_closing()).collect();
+        if lane.len() >= OPEN_MAX {
+            let domain = &finding.feature.service.environment;
+            if let Some(youngest) = lane.iter_mut().rev().find(|episode| episode.environment == *domain) {
+                youngest.suppress();
+                return;
+            }
+            if let Some(oldest) = lane.first_mut() {
+                oldest.close(Reason::Expired);
+            }
+        }
+        self.open.push(Episode::draft(finding));
+    }
+
+    /// Gives the episodes that this second opened their names. One whose name is open already is a part of that episode; an
+    /// open notice makes way for a problem.
+    fn name_drafts(&mut self, second: Second) {
+        let first = self.open.iter().position(Episode::is_draft).unwrap_or(self.open.len());
+        for mut draft in self.open.split_off(first) {
+            let Some(key) = self.key_of(&draft) else { continue };
+            match self.open.iter_mut().find(|episode| episode.dedup_key == key && !episode.is_closing()) {
+                Some(twin) if draft.is_notice || !twin.is_notice => {
+                    twin.join(draft);
+                    continue;
+                }
+                Some(notice) => notice.close(Reason::Superseded),
+                None => {}
+            }
+            let id = EpisodeId::of(&key, second.end());
+            let past = self.memory.get(&draft.environment, &key).filter(|_| !draft.is_notice);
+            let past = past.map(|past| {
+                let (count, last_started, last_id) = (past.episodes, past.started, past.id);
+                (Recurrence { count, last_started, last_id }, past.ended.max(past.started.plus(1)))
+            });
+            let group = self.group_of(&draft, id, second);
+            draft.name(id, key, group, past);
+            self.open.push(draft);
+        }
+    }
+
+    /// The dedup key of a draft: that of the remembered problem it resembles most, unless that is open; else its own.
+    fn key_of(&self, draft: &Episode) -> Option<Arc<str>> {
+        let resembling = self.memory.resembling(&draft.environment, &draft.features());
+        let is_open = |key: &Arc<str>| self.open.iter().any(|e| !e.is_notice && e.dedup_key == *key);
+        if let Some(key) = resembling.filter(|key| !draft.is_notice && !is_open(key)) {
+            return Some(key);
+        }
+        let lead = &draft.symptoms().first()?.finding.feature;
+        Some(Arc::from(dedup_key(&lead.service, lead.subject)))
+    }
+
+    /// The group that a draft joins: that of the earliest open problem of its domain, if that began within a day; else its own.
+    fn group_of(&self, draft: &Episode, id: EpisodeId, second: Second) -> (Arc<str>, Second) {
+        let earliest = self.open.iter().find(|e| !e.is_notice && e.environment == draft.environment);
+        match earliest.filter(|episode| second.since(episode.group_began) < GROUP_S) {
+            Some(episode) => (Arc::clone(&episode.group_key), episode.group_began),
+            None => (Arc::from(group_key(draft.environment.as_deref(), id)), second),
+        }
+    }
+
+    /// The messages at the end of a second. Episodes that close are remembered.
+    fn speak(&mut self, second: Second, models: &impl Models) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let mut still_open = Vec::with_capacity(self.open.len());
+        for mut episode in std::mem::take(&mut self.open) {
+            let mut say = |episode: &mut Episode, status| {
+                messages.extend(Message::new(episode, status, second, models, &self.last_read));
+            };
+            if episode.is_draft() {
+                say(&mut episode, Status::Trigger);
+            }
+            if let Some(reason) = episode.closes(second) {
+                say(&mut episode, Status::Resolve { reason });
+                self.remember(episode);
+                continue;
+            }
+            if let Some(changed) = episode.updates(second) {
+                say(&mut episode, Status::Update { changed });
+            }
+            still_open.push(episode);
+        }
+        self.open = still_open;
+        self.closed.retain(|(_, span)| second.since(span.end) <= TOLD_S);
+        messages
+    }
+
+    /// What stays of an episode that closed.
+    fn remember(&mut self, episode: Episode) {
+        if episode.is_notice {
+            return;
+        }
+        self.closed.extend(episode.spans());
+        let excess = self.closed.len().saturating_sub(TOLD_MAX);
+        self.closed.drain(..excess);
+        let past = Past {
+            features: episode.features().into_iter().cloned().collect(),
+            episodes: 1,
+            started: episode.started,
+            ended: episode.ended(),
+            id: episode.id,
+        };
+        self.memory.remember(&episode.environment, &episode.dedup_key, past);
+    }
+}
+
+/// Problems before notices, the gravest and strongest first, so that a notice finds the problem it belongs to.
+fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|a, b| {
+        let order = b.severity.cmp(&a.severity).then(b.surprise.total_cmp(&a.surprise));
+        order.then_with(|| a.feature.cmp(&b.feature)).then(a.detector.cmp(&b.detector))
+    });
+    findings
+}

@@ -1,0 +1,255 @@
+//! What is said of an episode, once: all that an event is made of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Models;
+use super::episode::Episode;
+use super::key::EpisodeId;
+use super::symptom::{End, Symptom};
+use crate::record::{Offset, Partition, Second, StreamTime, TimeBasis};
+use crate::score::{Detector, Figures, Kind, Severity, Window};
+
+/// How many symptoms a message brings.
+pub const SYMPTOMS_PER_MESSAGE_MAX: usize = 10;
+/// How many ranges of offsets a message brings.
+pub const RANGES_MAX: usize = 64;
+/// How far back records are looked for where the window itself has none, in seconds.
+const LOOK_BACK_S: i64 = 590;
+
+/// Why an episode closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// What was wrong is over.
+    Recovered,
+    /// What was unusual is normal now; nobody fixed it.
+    Absorbed,
+    /// Its time is over.
+    Expired,
+    /// A graver episode of the same name opens.
+    Superseded,
+}
+
+/// What differs from the message before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It is graver.
+    Severity,
+    /// More services have evidence.
+    Services,
+}
+
+/// What happens to the episode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// It opens.
+    Trigger,
+    /// It is graver or wider than was said.
+    Update {
+        /// What differs.
+        changed: Vec<Change>,
+    },
+    /// It closes.
+    Resolve {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Earlier episodes of the same problem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recurrence {
+    /// How many.
+    pub count: u64,
+    /// First evidence of the last of them.
+    pub last_started: Second,
+    /// Its id.
+    pub last_id: EpisodeId,
+}
+
+/// Records of one partition, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Range {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition's number.
+    pub partition: i32,
+    /// The first offset.
+    pub first: i64,
+    /// The last offset.
+    pub last: i64,
+}
+
+/// One message of an episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// What happens.
+    pub status: Status,
+    /// When: the end of the second that was closed.
+    pub time: StreamTime,
+    /// 0 for the trigger, one more for each later message.
+    pub sequence: u32,
+    /// The episode.
+    pub episode: EpisodeId,
+    /// The name of the problem.
+    pub dedup_key: Arc<str>,
+    /// What correlators fold it into.
+    pub group_key: Arc<str>,
+    /// The domain.
+    pub environment: Option<Arc<str>>,
+    /// Whether it is a notice.
+    pub is_notice: bool,
+    /// What was noticed first.
+    pub kind: Kind,
+    /// Who noticed.
+    pub detector: Detector,
+    /// The highest severity so far.
+    pub severity: Severity,
+    /// `-log10 p` of the strongest evidence so far.
+    pub surprise: f64,
+    /// `-log10` of the threshold that it passed; 0 where none applies.
+    pub threshold: f64,
+    /// First evidence.
+    pub started: Second,
+    /// Last evidence so far.
+    pub ended: Second,
+    /// When it opened.
+    pub opened: Second,
+    /// The services and their first evidence, the most probable origin first; never empty.
+    pub services: Vec<(Arc<str>, Second)>,
+    /// The most telling symptom, of the first service.
+    pub lead: Symptom,
+    /// The next most telling ones.
+    pub others: Vec<Symptom>,
+    /// How many symptoms there are in all.
+    pub symptoms: usize,
+    /// How many of them are new templates.
+    pub novelties: usize,
+    /// The window it was decided in.
+    pub window: Window,
+    /// The lead's figures in that window; on a resolve those that are normal again, where they are known.
+    pub figures: Option<Figures>,
+    /// Lines of the first service in the window.
+    pub window_lines: u64,
+    /// Lines of the first service since it was first seen.
+    pub trained_lines: u64,
+    /// The host of the first service with the most lines in the window.
+    pub host: Option<Arc<str>>,
+    /// What the times rest on.
+    pub time_basis: TimeBasis,
+    /// Records to read again; those last read where the window has none.
+    pub ranges: Vec<Range>,
+    /// Whether there were more than [`RANGES_MAX`] ranges.
+    pub has_more_ranges: bool,
+    /// Lines of evidence so far.
+    pub lines: u64,
+    /// Findings folded in that got no message of their own.
+    pub suppressed: u64,
+    /// Earlier episodes of the problem.
+    pub recurrence: Option<Recurrence>,
+}
+
+impl Message {
+    /// What `episode` says at the end of `second`. `None` for an episode without symptoms, which there is not.
+    pub(super) fn new(
+        episode: &mut Episode,
+        status: Status,
+        second: Second,
+        models: &impl Models,
+        last_read: &[Range],
+    ) -> Option<Self> {
+        let sequence = episode.says(second, matches!(status, Status::Update { .. }));
+        let symptoms = episode.symptoms();
+        let lead = (*symptoms.first()?).clone();
+        let (window, figures) = decided_in(&lead, &status, second, models);
+        let services = episode.services();
+        let facts = models.facts(&lead.finding.feature.service, window);
+        let mut ranges = Vec::new();
+        for window in [window, Window { start: second.plus(-LOOK_BACK_S), ..window }] {
+            if ranges.is_empty() {
+                ranges = merged(services.iter().map(|(service, _)| models.facts(service, window).ranges));
+            }
+        }
+        if ranges.is_empty() {
+            ranges = last_read.to_vec();
+        }
+        let has_more_ranges = ranges.len() > RANGES_MAX;
+        ranges.truncate(RANGES_MAX);
+        Some(Self {
+            status,
+            time: second.end(),
+            sequence,
+            episode: episode.id,
+            dedup_key: Arc::clone(&episode.dedup_key),
+            group_key: Arc::clone(&episode.group_key),
+            environment: episode.environment.clone(),
+            is_notice: episode.is_notice,
+            kind: episode.kind,
+            detector: episode.detector,
+            severity: episode.severity,
+            surprise: episode.surprise,
+            threshold: episode.threshold,
+            started: episode.started,
+            ended: episode.ended(),
+            opened: episode.opened,
+            services: services.iter().map(|&(service, first)| (Arc::clone(&service.name), first)).collect(),
+            others: symptoms
+                .iter()
+                .skip(1)
+                .take(SYMPTOMS_PER_MESSAGE_MAX - 1)
+                .map(|&symptom| symptom.clone())
+                .collect(),
+            symptoms: symptoms.len(),
+            novelties: symptoms.iter().filter(|symptom| symptom.is_novelty()).count(),
+            lead,
+            window,
+            figures,
+            window_lines: facts.lines,
+            trained_lines: facts.trained_lines,
+            host: facts.host,
+            time_basis: facts.time_basis,
+            ranges,
+            has_more_ranges,
+            lines: episode.lines(),
+            suppressed: episode.suppressed,
+            recurrence: episode.recurrence.clone(),
+        })
+    }
+}
+
+/// The window of a message and the lead's figures in it: those of this second's finding, else what the models say now.
+fn decided_in(lead: &Symptom, status: &Status, second: Second, models: &impl Models) -> (Window, Option<Figures>) {
+    let finding = &lead.finding;
+    let is_resolve = matches!(status, Status::Resolve { .. });
+    let (window, figures) = match models.figures(&finding.feature) {
+        _ if finding.second == second && !is_resolve => (finding.window, Some(finding.figures)),
+        Some((window, figures)) => (window, Some(figures)),
+        None if is_resolve => {
+            let quiet = Window { start: lead.last.plus(1), end: second.plus(1) };
+            (quiet, (lead.is_novelty() && lead.end == Some(End::Quiet)).then(Figures::default))
+        }
+        None => (finding.window, Some(finding.figures)),
+    };
+    let end = window.end.min(second.plus(1));
+    (Window { start: window.start.min(end), end }, figures)
+}
+
+/// The union of what was read, partition by partition.
+pub(super) fn merged(parts: impl Iterator<Item = BTreeMap<Partition, (Offset, Offset)>>) -> Vec<Range> {
+    let mut ranges: BTreeMap<Partition, (Offset, Offset)> = BTreeMap::new();
+    for (partition, (first, last)) in parts.flatten() {
+        let range = ranges.entry(partition).or_insert((first, last));
+        *range = (range.0.min(first), range.1.max(last));
+    }
+    let range = |(partition, (first, last)): (Partition, (Offset, Offset))| Range {
+        topic: partition.topic.shared(),
+        partition: partition.number,
+        first: first.0,
+        last: last.0,
+    };
+    ranges.into_iter().map(range).collect()
+}

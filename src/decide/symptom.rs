@@ -1,0 +1,172 @@
+//! One thing that is wrong: a feature, the newest finding about it, and how long it lasts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Second, TemplateId};
+use crate::score::{Direction, Finding, Kind, Severity, Subject, TemplateFacts};
+use crate::vectorise::Cell;
+
+/// How long a symptom has no evidence before it is over, in seconds. Longer ones let an episode swallow the next fault.
+pub const QUIET_S: i64 = 40;
+/// After how long a new template that keeps coming is a part of normal life, in seconds.
+pub const ABSORB_S: i64 = 600;
+
+/// What prolongs a symptom besides findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Life {
+    /// Nothing.
+    Findings,
+    /// Lines of the template: it is new, so each of them is evidence.
+    WhilePresent,
+    /// The absence of lines: a silence is found once and lasts until the first line.
+    WhileAbsent,
+}
+
+/// How a symptom ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// No evidence for [`QUIET_S`].
+    Quiet,
+    /// It is normal now.
+    Absorbed,
+}
+
+/// One thing that is wrong, and its evidence so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Symptom {
+    /// The newest finding about it; of those of one second the most surprising.
+    pub finding: Finding,
+    /// Whether only notices spoke of it: it then neither raises nor prolongs an episode.
+    pub is_notice: bool,
+    /// The first second with evidence.
+    pub first: Second,
+    /// The last second with evidence.
+    pub last: Second,
+    /// When it joined, or came back.
+    pub joined: Second,
+    /// The gravest severity so far.
+    pub severity: Severity,
+    /// The greatest `-log10 p` so far.
+    pub surprise: f64,
+    /// Lines of evidence so far.
+    pub lines: u64,
+    /// How it ended; `None` while it lasts.
+    pub end: Option<End>,
+    life: Life,
+}
+
+impl Symptom {
+    /// The symptom that `finding` begins. No evidence before `floor` counts: an earlier episode had that.
+    pub fn new(finding: Finding, floor: Second) -> Self {
+        let second = finding.second;
+        let mut symptom = Self {
+            is_notice: finding.severity == Severity::Info,
+            first: finding.window.start.max(floor).min(second),
+            last: second,
+            joined: second,
+            severity: finding.severity,
+            surprise: 0.0,
+            lines: finding.evidence_lines,
+            end: None,
+            life: Life::Findings,
+            finding,
+        };
+        symptom.note_finding();
+        symptom
+    }
+
+    /// Takes in another finding about it. Whether it came back after it had ended.
+    pub fn renew(&mut self, finding: Finding, floor: Second) -> bool {
+        let came_back = self.end.take().is_some();
+        if came_back {
+            self.joined = finding.second;
+        }
+        if came_back || self.counts_cells().is_none() {
+            self.lines += finding.evidence_lines;
+        }
+        self.first = self.first.min(finding.window.start.max(floor));
+        self.last = self.last.max(finding.second);
+        self.severity = self.severity.max(finding.severity);
+        self.is_notice &= finding.severity == Severity::Info;
+        if (finding.second, finding.surprise) > (self.finding.second, self.finding.surprise) {
+            self.replace(finding);
+        }
+        self.note_finding();
+        came_back
+    }
+
+    /// The newer finding stands for the symptom; what it does not bring stays.
+    fn replace(&mut self, mut finding: Finding) {
+        let old = &mut self.finding;
+        finding.template = match (finding.template.take(), old.template.take()) {
+            (Some(new), Some(old)) => Some(TemplateFacts { is_new: old.is_new || new.is_new, ..new }),
+            (new, old) => new.or(old),
+        };
+        finding.sample = finding.sample.take().or(old.sample.take());
+        finding.nearest = finding.nearest.take().or(old.nearest.take());
+        self.finding = finding;
+    }
+
+    fn note_finding(&mut self) {
+        let surprise = self.finding.surprise;
+        if surprise.is_finite() {
+            self.surprise = self.surprise.max(surprise);
+        }
+        match self.finding.kind {
+            Kind::NewTemplate => self.life = Life::WhilePresent,
+            Kind::Silence => self.life = Life::WhileAbsent,
+            _ => {}
+        }
+    }
+
+    /// The template whose lines are counted second by second as evidence; else the findings say how many lines there were.
+    fn counts_cells(&self) -> Option<TemplateId> {
+        match (self.finding.feature.subject, self.finding.feature.direction) {
+            (Subject::Template(id), Direction::Up) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Looks at what its service wrote in `second`.
+    pub fn observe(&mut self, second: Second, cell: Option<&Cell>) {
+        if self.end.is_some() || self.joined == second {
+            return;
+        }
+        let count = |id| cell.and_then(|cell| cell.templates.get(&id)).map_or(0, |tally| tally.total() + tally.late);
+        let written = match self.finding.feature.subject {
+            Subject::Template(id) | Subject::Heartbeat(id) => count(id),
+            _ => cell.map_or(0, Cell::total),
+        };
+        match self.life {
+            Life::WhilePresent if written > 0 => self.last = second,
+            Life::WhileAbsent if written == 0 => self.last = second,
+            Life::WhileAbsent => self.life = Life::Findings,
+            Life::WhilePresent | Life::Findings => {}
+        }
+        if self.counts_cells().is_some() {
+            self.lines += written;
+        }
+    }
+
+    /// Ends it where its time is over.
+    pub fn settle(&mut self, second: Second) {
+        if self.end.is_some() {
+            return;
+        }
+        if second.since(self.last) >= QUIET_S {
+            self.end = Some(End::Quiet);
+        } else if self.life == Life::WhilePresent && second.since(self.joined) >= ABSORB_S {
+            self.end = Some(End::Absorbed);
+        }
+    }
+
+    /// Whether it lasts and is more than a notice.
+    pub fn is_active(&self) -> bool {
+        self.end.is_none() && !self.is_notice
+    }
+
+    /// Whether it is about a template that is new to the service.
+    pub fn is_novelty(&self) -> bool {
+        self.life == Life::WhilePresent
+    }
+}

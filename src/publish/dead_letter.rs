@@ -1,0 +1,48 @@
+//! Dead letters: records that could not be decoded, with their reason and where they came from.
+
+use super::{Destination, Header, Original, OutputRecord};
+use crate::record::Reject;
+
+/// The record for the dead-letter topic: the original bytes, key, headers and timestamp. Its own headers of the names used
+/// here come first, ours last, so a reader that takes the last one reads ours.
+pub fn dead_letter(original: &Original<'_>, reason: Reject) -> OutputRecord {
+    let headers = vec![
+        Header::new("eddyline-dlq-reason", reason.to_string()),
+        Header::new("eddyline-dlq-topic", original.partition.topic.name()),
+        Header::new("eddyline-dlq-partition", original.partition.number.to_string()),
+        Header::new("eddyline-dlq-offset", original.offset.0.to_string()),
+    ];
+    original.passed_on(Destination::DeadLetters, None, headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Offset, Partition, Topic};
+
+    #[test]
+    fn keeps_the_bytes_and_says_why() {
+        let partition = Partition::new(Topic::new("logs.app"), 3);
+        let value: &[u8] = &[0, 255, 1];
+        let original = Original {
+            partition: &partition,
+            offset: Offset(918_273),
+            timestamp_ms: Some(7),
+            key: Some(b"k"),
+            value: Some(value),
+            headers: &[("h", None)],
+        };
+        let letter = dead_letter(&original, Reject::Binary);
+        assert_eq!((letter.value.as_deref(), letter.key.as_deref()), (Some(value), Some(&b"k"[..])));
+        assert_eq!((letter.timestamp_ms, letter.partition), (Some(7), None));
+        let said: Vec<_> = letter.headers.iter().map(|h| (h.name.as_ref(), h.value.as_deref())).collect();
+        let want: [(&str, Option<&[u8]>); 5] = [
+            ("h", None),
+            ("eddyline-dlq-reason", Some(b"value is binary, not text")),
+            ("eddyline-dlq-topic", Some(b"logs.app")),
+            ("eddyline-dlq-partition", Some(b"3")),
+            ("eddyline-dlq-offset", Some(b"918273")),
+        ];
+        assert_eq!(said, want);
+    }
+}
