@@ -3,6 +3,9 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 `detect --fail-on` found something.
 //! Standard output is for results, standard error for everything that is said on the way.
 
+mod demo;
+mod detect;
+mod report;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +24,10 @@ struct Arguments {
 enum Command {
     /// Read topics of logs and publish anomaly events, exactly once.
     Run(run::Arguments),
+    /// Read files of logs and write the anomalies found in them
+    Detect(detect::Arguments),
+    /// Watch it work on a recording of a web shop with faults; needs no Kafka
+    Demo(demo::Arguments),
 }
 
 /// A failure with its exit code.
@@ -42,6 +49,8 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
     };
     let (code, error) = match result {
         Ok(code) => return code,

@@ -4,11 +4,53 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use serde::Deserialize;
 
-use crate::decide::Status;
 use crate::publish::AnomalyEvent;
 use crate::score::Severity;
 use crate::stage::Judge;
+
+/// What is shown of an event.
+#[derive(Deserialize)]
+pub(super) struct Shown {
+    /// `trigger`, `update` or `resolve`.
+    pub(super) status: String,
+    /// How grave.
+    pub(super) severity: Severity,
+    /// When, in RFC 3339.
+    pub(super) time: String,
+    /// The services, the origin first.
+    pub(super) services: Vec<String>,
+    /// The one line to read.
+    pub(super) summary: String,
+    evidence: Narrative,
+    #[serde(default)]
+    samples: Vec<Example>,
+}
+
+#[derive(Deserialize)]
+struct Narrative {
+    narrative: String,
+}
+
+#[derive(Deserialize)]
+struct Example {
+    text: String,
+}
+
+impl From<&AnomalyEvent> for Shown {
+    fn from(event: &AnomalyEvent) -> Self {
+        Self {
+            status: event.status.word().to_owned(),
+            severity: event.severity,
+            time: event.time.clone(),
+            services: event.services.clone(),
+            summary: event.summary.clone(),
+            evidence: Narrative { narrative: event.evidence.narrative.clone() },
+            samples: event.samples.iter().map(|sample| Example { text: sample.text.clone() }).collect(),
+        }
+    }
+}
 
 /// Writes events as text, with colours that the stream strips where it is no terminal.
 #[derive(Default)]
@@ -18,18 +60,19 @@ pub(super) struct Report {
 
 impl Report {
     /// One event.
-    pub(super) fn event(&mut self, event: &AnomalyEvent) -> String {
+    pub(super) fn event(&mut self, event: &Shown) -> String {
         let mut text = String::new();
         let (style, bold, dim) = (style_of(event.severity), Style::new().bold(), Style::new().dimmed());
         let time = event.time.get(11..19).unwrap_or(&event.time);
-        let sign = match event.status {
-            crate::publish::EventStatus::Trigger => {
-                *self.opened.entry(event.severity).or_default() += 1;
-                "▲ opened"
-            }
-            crate::publish::EventStatus::Update => "△ update",
-            crate::publish::EventStatus::Resolve => "▽ closed",
+        let is_trigger = event.status == "trigger";
+        let sign = match event.status.as_str() {
+            "trigger" => "▲ opened",
+            "update" => "△ update",
+            _ => "▽ closed",
         };
+        if is_trigger {
+            *self.opened.entry(event.severity).or_default() += 1;
+        }
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
@@ -37,7 +80,7 @@ impl Report {
             event.severity.word(),
             event.summary
         );
-        if event.status == crate::publish::EventStatus::Trigger {
+        if is_trigger {
             let _ = writeln!(text, "           {}", event.evidence.narrative);
             for sample in event.samples.iter().take(2) {
                 let _ = writeln!(text, "           {dim}│ {}{dim:#}", sample.text);

@@ -16,7 +16,6 @@ use tracing::{info, warn};
 use super::Failure;
 use crate::config::{Config, Layer, Problems, load};
 use crate::ops::{Stop, View, describe_metrics, serve};
-use crate::publish::Publisher;
 use crate::record::Topic;
 use crate::stream::kafka::{Topics, connect, prepare_topics, refresh_topics};
 use crate::stream::supervise::{Supervised, judge, observer};
@@ -44,7 +43,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = configure(arguments)?;
-    init_logging();
+    init_logging("info");
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
     describe_metrics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("control plane")?;
@@ -59,13 +58,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Sends what the program says to standard error; `EDDYLINE_LOG` sets how much (info, debug, eddyline::stream=debug, …).
-pub(super) fn init_logging() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_env_var("EDDYLINE_LOG")
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .from_env_lossy();
+pub(super) fn init_logging(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EDDYLINE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    // A second call (the demo runs this way too) changes nothing.
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init().ok();
 }
 
@@ -150,8 +146,7 @@ impl Instance {
         let shared = Supervised { config: config.clone(), stop: stop.clone(), view: Arc::clone(&view) };
         let mut workers = vec![spawn("judge".to_owned(), {
             let shared = shared.clone();
-            let publisher = Publisher::new(config);
-            move || judge(&shared, &publisher)
+            move || judge(&shared)
         })?];
         for thread in 0..threads {
             let (shared, roster) = (shared.clone(), Arc::clone(&roster));

@@ -12,7 +12,10 @@ use std::net::SocketAddr;
 pub use key::{KEYS, Key};
 pub use load::{Layer, Problem, Problems, load};
 
+use sha2::{Digest, Sha256};
+
 use crate::decode::Format;
+use crate::publish::Provenance;
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +82,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
+    /// and intervals change no event, so they are not in it.
+    pub fn provenance(&self) -> Provenance {
+        let keys = format!("input.format={:?}\nobserve.lateness_ms={}\n", self.format, self.lateness_ms);
+        let config_hash = digest(&keys);
+        Provenance { cluster: None, state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
+    }
+
     /// What is wrong only when Kafka is used: nothing to connect to, nothing to read, names that would bite each other.
     pub fn problems_with_kafka(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -99,4 +110,10 @@ impl Config {
         }
         problems
     }
+}
+
+/// `sha256:` and the first 16 hex digits.
+fn digest(text: &str) -> String {
+    let digits: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
 }

@@ -44,7 +44,7 @@ pub trait Models {
 
 impl Models for Scorer {
     fn facts(&self, service: &Service, window: Window) -> WindowFacts {
-        Self::facts(self, service, window)
+        Self::facts(self, service, window).unwrap_or_default()
     }
 
     fn figures(&self, feature: &Feature) -> Option<(Window, Figures)> {

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use serde::Serialize;
 
 use super::wall_clock_ms;
-use crate::publish::rfc3339;
+use crate::decide::rfc3339;
 use crate::record::{Partition, Second};
 use crate::stage::Judge;
 use crate::vectorise::wire::Outcomes;
@@ -140,9 +140,9 @@ impl View {
         let (partitions_known, partitions_reporting) = judge.reporting();
         let models = judge.scorer().status();
         let open_episodes = judge.open_episodes().map(|episode| OpenEpisode {
-            dedup_key: episode.dedup_key().to_string(),
-            severity: episode.severity().word(),
-            started_at: rfc3339(episode.started().start()),
+            dedup_key: episode.dedup_key.to_string(),
+            severity: episode.severity.word(),
+            started_at: rfc3339(episode.started.start()),
             services: episode.services().iter().map(|(service, _)| service.to_string()).collect(),
         });
         let view = JudgeView {

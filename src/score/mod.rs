@@ -60,6 +60,19 @@ pub trait Detect {
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement);
 }
 
+/// How much the models know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// Services that are known.
+    pub services: usize,
+    /// Templates of all services.
+    pub templates: usize,
+    /// Services of which nothing is said yet.
+    pub warming_up: usize,
+    /// Seconds of log time until the last of them is done.
+    pub warm_up_left_seconds: i64,
+}
+
 /// All models of one tallies partition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scorer {
@@ -166,6 +179,18 @@ impl Scorer {
     /// The last second that was judged.
     pub fn now(&self) -> Option<Second> {
         self.now
+    }
+
+    /// How much is known, for those who watch. O(services).
+    pub fn status(&self) -> ModelStatus {
+        let mut status = ModelStatus { templates: self.catalogue.template_count(), ..ModelStatus::default() };
+        for (service, _) in self.catalogue.services() {
+            let left = self.warm_up_left_seconds(service);
+            status.services += 1;
+            status.warming_up += usize::from(left > 0);
+            status.warm_up_left_seconds = status.warm_up_left_seconds.max(left);
+        }
+        status
     }
 
     /// How many seconds of a service's warm-up are left.

@@ -50,7 +50,7 @@ impl Told {
 }
 
 /// What is known of the lines of one service in a window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WindowFacts {
     /// Lines in time.
     pub lines: u64,

@@ -50,7 +50,7 @@ impl Judge {
     }
 
     fn second(&mut self, closed: &crate::score::ClosedSecond, out: &mut Vec<Message>) {
-        let judgement = self.scorer.judge(closed, self.decider.told());
+        let judgement = self.scorer.judge(closed, &self.decider.told());
         out.extend(self.decider.step(closed, judgement, &self.scorer));
     }
 

@@ -12,7 +12,7 @@ use tracing::{error, info};
 use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
 use crate::ops::{JudgeMetrics, View};
-use crate::publish::{OutputRecord, Publisher};
+use crate::publish::{OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
 use crate::stage::Judge;
 use crate::vectorise::wire::Flush;
@@ -31,7 +31,7 @@ struct Judged {
 
 /// The judges of the partitions of the tallies topic that this worker reads.
 pub struct Judging {
-    publisher: Publisher,
+    provenance: Provenance,
     judges: BTreeMap<Partition, Judged>,
     outputs: Vec<OutputRecord>,
     messages: Vec<crate::decide::Message>,
@@ -40,10 +40,10 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// Judges that publish through this publisher.
-    pub fn new(publisher: Publisher, view: Arc<View>) -> Self {
+    /// Judges whose events say this of where they come from.
+    pub fn new(provenance: Provenance, view: Arc<View>) -> Self {
         Self {
-            publisher,
+            provenance,
             judges: BTreeMap::new(),
             outputs: Vec::new(),
             messages: Vec::new(),
@@ -101,7 +101,8 @@ impl Task for Judging {
         if is_live {
             for message in &self.messages {
                 self.metrics.message(message);
-                self.outputs.extend(self.publisher.records(message));
+                let records = records(&compose(message, &self.provenance)).map_err(|error| format!("event as JSON: {error}"))?;
+                self.outputs.extend(records);
             }
         }
         self.messages.clear();

@@ -10,7 +10,6 @@ use super::kafka::{KafkaLog, Role, describe};
 use super::{Judging, Observing, Task, Worker, WorkerError};
 use crate::config::Config;
 use crate::ops::{Stop, View};
-use crate::publish::Publisher;
 use crate::record::Topic;
 
 /// The pause before connecting anew, at first and at most.
@@ -54,10 +53,10 @@ pub fn observer(
 ///
 /// # Errors
 /// Where trying again cannot help.
-pub fn judge(shared: &Supervised, publisher: &Publisher) -> Result<(), String> {
+pub fn judge(shared: &Supervised) -> Result<(), String> {
     let role = Role::judge(&shared.config.kafka);
     let tallies = shared.config.kafka.topic("tallies");
-    supervise(shared, &role, &[&tallies], || Judging::new(publisher.clone(), Arc::clone(&shared.view)))
+    supervise(shared, &role, &[&tallies], || Judging::new(shared.config.provenance(), Arc::clone(&shared.view)))
 }
 
 fn supervise<T: Task>(

@@ -5,8 +5,8 @@ use std::fmt;
 use anyhow::Context;
 use serde::Deserialize;
 
+use crate::cli::report::Shown;
 use crate::ops::Status;
-use crate::publish::{AnomalyEvent, EventStatus};
 use crate::score::Severity;
 
 const FAULTS: &str = include_str!("faults.json");
@@ -47,8 +47,8 @@ impl Scores {
         Ok(Self { recording, opened: Vec::new() })
     }
 
-    pub(super) fn add(&mut self, event: &AnomalyEvent) {
-        if event.status == EventStatus::Trigger
+    pub(super) fn add(&mut self, event: &Shown) {
+        if event.status == "trigger"
             && let Some(at) = seconds(&event.time)
         {
             let (services, summary) = (event.services.clone(), event.summary.clone());

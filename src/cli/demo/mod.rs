@@ -16,14 +16,14 @@ use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Failure;
-use super::report::Report;
+use super::report::{Report, Shown};
 use super::run::{Instance, init_logging};
 use crate::config::Config;
 use crate::ops::{Stop, View};
-use crate::publish::AnomalyEvent;
 use crate::record::Topic;
 use crate::stream::kafka::Topics;
 use faults::Scores;
@@ -71,7 +71,7 @@ fn configure(brokers: &str) -> Config {
 }
 
 /// The mock cluster does not answer requests to create topics; it is asked directly.
-fn create_topics(cluster: &MockCluster<'_, rdkafka::client::DefaultClientContext>) -> Result<Topics, Failure> {
+fn create_topics(cluster: &MockCluster<'_, DefaultProducerContext>) -> Result<Topics, Failure> {
     let ours = ["tallies", "anomalies", "episodes", "deadletters"].map(|name| (format!("eddyline.{name}"), 1));
     let mut topics = Topics::new();
     for (name, partitions) in ours.into_iter().chain([(INPUT.0.to_owned(), INPUT.1)]) {
@@ -105,7 +105,7 @@ fn watch(config: &Config, view: &View, scores: &mut Scores, is_over: impl Fn() -
     loop {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                let event: AnomalyEvent =
+                let event: Shown =
                     serde_json::from_slice(message.payload().unwrap_or_default()).context("an event that cannot be read")?;
                 anstream::print!("{}", report.event(&event));
                 scores.add(&event);

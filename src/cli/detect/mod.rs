@@ -13,10 +13,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
-use super::report::Report;
+use super::report::{Report, Shown};
 use crate::config::Config;
 use crate::decide::Message;
-use crate::publish::{AnomalyEvent, Destination, OutputRecord, Publisher};
+use crate::publish::{AnomalyEvent, Destination, OutputRecord, Provenance, compose, records};
 use crate::record::StreamTime;
 use crate::score::Severity;
 use crate::stage::Chain;
@@ -172,7 +172,7 @@ fn progress_bar(files: &[String], output: Output) -> ProgressBar {
 /// Writes messages to standard output in the form that was asked for.
 struct Writer {
     output: Output,
-    publisher: Publisher,
+    provenance: Provenance,
     report: Report,
     progress: ProgressBar,
     lines: u64,
@@ -181,17 +181,17 @@ struct Writer {
 
 impl Writer {
     fn new(output: Output, config: &Config, progress: ProgressBar) -> Self {
-        let publisher = Publisher::new(config);
-        Self { output, publisher, report: Report::default(), progress, lines: 0, worst: None }
+        Self { output, provenance: config.provenance(), report: Report::default(), progress, lines: 0, worst: None }
     }
 
     fn write(&mut self, messages: &mut Vec<Message>) -> anyhow::Result<()> {
         for message in messages.drain(..) {
             self.worst = self.worst.max(Some(message.severity));
+            let event = compose(&message, &self.provenance);
             let text = match self.output {
-                Output::Text => self.report.event(&self.publisher.event(&message)),
-                Output::Json => line(&self.publisher.event(&message))?,
-                Output::Kafka => self.publisher.records(&message).iter().filter_map(kafka_line).collect(),
+                Output::Text => self.report.event(&Shown::from(&event)),
+                Output::Json => line(&event)?,
+                Output::Kafka => records(&event)?.iter().filter_map(kafka_line).collect(),
             };
             self.progress.suspend(|| anstream::stdout().write_all(text.as_bytes())).context("standard output")?;
         }
