@@ -69,7 +69,8 @@ fn configure(arguments: &Arguments) -> Result<Config, Failure> {
     let file = match &arguments.config {
         Some(path) => {
             let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).with_context(|| format!("--config {name}")).map_err(Failure::Usage)?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("--config {name}")).map_err(Failure::Usage)?;
             Some((name, text))
         }
         None => None,
@@ -103,7 +104,8 @@ fn configure(arguments: &Arguments) -> Result<Config, Failure> {
 /// The host's name, as far as it may stand in the name of a group member.
 fn host_name() -> String {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
     if name.is_empty() { "eddyline".to_owned() } else { name }
 }
 
@@ -150,7 +152,9 @@ impl Instance {
         })?];
         for thread in 0..threads {
             let (shared, roster) = (shared.clone(), Arc::clone(&roster));
-            workers.push(spawn(format!("observer-{thread}"), move || observer(&shared, thread, tallies_partitions, &roster))?);
+            workers.push(spawn(format!("observer-{thread}"), move || {
+                observer(&shared, thread, tallies_partitions, &roster)
+            })?);
         }
         Ok(Self { workers, roster, stop, view })
     }

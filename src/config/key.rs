@@ -74,7 +74,6 @@ pub const KEYS: &[Key] = &[
         default: "500",
         meaning: "how often what was counted is sent on, in milliseconds (10 to 2000)",
         set: |config, value| {
-            
             config.flush_ms = integer(value, 10, 2_000)?.unsigned_abs();
             Ok(())
         },

@@ -54,18 +54,18 @@ pub fn load(layers: &[Layer<'_>]) -> Result<Config, Problems> {
         match layer {
             Layer::File(name, text) => match text.parse::<Table>() {
                 Ok(table) => set_table(&mut config, "", &table, name, &mut problems),
-                Err(error) => problems.push(Problem::new(name, &format!("is not TOML: {}", error.to_string().trim()), "")),
+                Err(error) => {
+                    problems.push(Problem::new(name, &format!("is not TOML: {}", error.to_string().trim()), ""))
+                }
             },
             Layer::Set(assignment) => match assignment.split_once('=') {
                 Some((key, value)) => {
                     let (key, value) = parse_assignment(key.trim(), value.trim());
                     set(&mut config, &key, &value, "--set", &mut problems);
                 }
-                None => problems.push(Problem::new(
-                    &format!("--set {assignment}"),
-                    "has no value",
-                    "write it as KEY=VALUE",
-                )),
+                None => {
+                    problems.push(Problem::new(&format!("--set {assignment}"), "has no value", "write it as KEY=VALUE"))
+                }
             },
             Layer::Option(key, value) => set(&mut config, key, value, "the command line", &mut problems),
         }
@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn later_layers_win_and_the_defaults_are_those_of_the_table() {
-        let file = "[kafka]\nbrokers = 'a:1'\nproperties = { 'socket.keepalive.enable' = true }\n[input]\ntopics = ['x']\n";
+        let file =
+            "[kafka]\nbrokers = 'a:1'\nproperties = { 'socket.keepalive.enable' = true }\n[input]\ntopics = ['x']\n";
         let config = load(&[
             Layer::File("f.toml", file),
             Layer::Set("observe.flush_ms=50"),
@@ -161,7 +162,8 @@ mod tests {
     #[test]
     fn all_problems_are_reported_at_once_with_what_was_meant() {
         let file = "observ.flush_ms = 5\n[observe]\nflush_ms = 'x'\n[kafka]\nproperties = { 'group.id' = 'x' }\n";
-        let problems = load(&[Layer::File("f.toml", file), Layer::Set("admin.listen=here"), Layer::Set("x")]).unwrap_err();
+        let problems =
+            load(&[Layer::File("f.toml", file), Layer::Set("admin.listen=here"), Layer::Set("x")]).unwrap_err();
         assert_eq!(problems.0.len(), 5, "{problems}");
         assert!(problems.to_string().contains("did you mean observe.flush_ms?"), "{problems}");
         assert!(problems.to_string().contains("group.id"), "{problems}");

@@ -60,7 +60,8 @@ async fn readyz(State(pages): State<Pages>) -> Response {
     } else if pages.view.is_ready() {
         "ready\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "waiting for partitions, or learning from the retained tallies\n").into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for partitions, or learning from the retained tallies\n")
+            .into_response()
     }
 }
 

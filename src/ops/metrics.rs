@@ -14,9 +14,17 @@ use crate::vectorise::wire::Flush;
 pub fn describe_metrics() {
     describe_counter!("eddyline_records_total", Unit::Count, "Records read, by what became of them");
     describe_counter!("eddyline_lines_late_total", Unit::Count, "Lines that came too late for their second");
-    describe_counter!("eddyline_lines_clamped_total", Unit::Count, "Lines whose time was ahead of their record's timestamp");
+    describe_counter!(
+        "eddyline_lines_clamped_total",
+        Unit::Count,
+        "Lines whose time was ahead of their record's timestamp"
+    );
     describe_counter!("eddyline_tally_bytes_total", Unit::Bytes, "Bytes of tallies sent, before compression");
-    describe_counter!("eddyline_tally_gaps_total", Unit::Count, "Breaks in the offsets that tallies cover: none in health");
+    describe_counter!(
+        "eddyline_tally_gaps_total",
+        Unit::Count,
+        "Breaks in the offsets that tallies cover: none in health"
+    );
     describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");
     describe_counter!("eddyline_restarts_total", Unit::Count, "Times a worker had to connect anew");
     describe_gauge!("eddyline_lag_records", Unit::Count, "Records that wait to be read, by topic and partition");

@@ -105,7 +105,9 @@ pub struct PartitionStatus {
 impl View {
     /// A heartbeat that a worker of this name sets.
     pub fn heartbeat(&self, worker: &str) -> Arc<AtomicI64> {
-        Arc::clone(&self.heartbeats.entry(worker.to_owned()).or_insert_with(|| Arc::new(AtomicI64::new(wall_clock_ms()))))
+        Arc::clone(
+            &self.heartbeats.entry(worker.to_owned()).or_insert_with(|| Arc::new(AtomicI64::new(wall_clock_ms()))),
+        )
     }
 
     /// How far a partition lags.
@@ -218,9 +220,8 @@ impl View {
 
 impl PartitionView {
     fn status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
-        let is_stalled = self.lag.is_some_and(|lag| lag > 0)
-            && self.moved_at_ms > 0
-            && now_ms - self.moved_at_ms > STALLED_AFTER_MS;
+        let is_stalled =
+            self.lag.is_some_and(|lag| lag > 0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS;
         PartitionStatus {
             topic: partition.topic.name().to_owned(),
             partition: partition.number,

@@ -179,7 +179,10 @@ mod tests {
             clock.place(StreamTime(watermark.0 - LATENESS_MS), LATENESS_MS, 0),
             Placed { time: StreamTime(watermark.0 - LATENESS_MS), late: false }
         );
-        assert_eq!(clock.place(StreamTime(50_000), LATENESS_MS, 0), Placed { time: clock.watermark.unwrap(), late: true });
+        assert_eq!(
+            clock.place(StreamTime(50_000), LATENESS_MS, 0),
+            Placed { time: clock.watermark.unwrap(), late: true }
+        );
         assert!(clock.complete_until(LATENESS_MS).unwrap() <= StreamTime(watermark.0 - LATENESS_MS));
     }
 

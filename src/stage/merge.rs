@@ -79,7 +79,7 @@ impl Merger {
         let Progress { partition, from: Offset(from), to: Offset(to), complete_until, idle, .. } = progress;
         match self.reported.get_mut(&partition) {
             Some(reported) => {
-                let gap = (reported.next != from).then(|| Gap { partition, expected: reported.next, found: from });
+                let gap = (reported.next != from).then_some(Gap { partition, expected: reported.next, found: from });
                 let complete_until = reported.complete_until.max(complete_until);
                 *reported = Reported { next: to, complete_until, idle };
                 gap

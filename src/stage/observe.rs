@@ -94,8 +94,8 @@ impl Observer {
                 &self.scratch_service
             }
         };
-        let template = (!decoded.is_continuation)
-            .then(|| (decoded.message, self.skeletoniser.skeletonise(decoded.message)));
+        let template =
+            (!decoded.is_continuation).then(|| (decoded.message, self.skeletoniser.skeletonise(decoded.message)));
         self.collector.add(&Line {
             partition,
             offset: record.offset,
@@ -172,9 +172,7 @@ fn resolve_time(
 ) -> (StreamTime, TimeBasis, bool) {
     let timestamp = timestamp.filter(|&(milliseconds, _)| milliseconds > 0);
     match (own, timestamp) {
-        (Some(own), Some((limit, basis)))
-            if basis != TimeBasis::Log && own.0 > limit.saturating_add(lateness_ms) =>
-        {
+        (Some(own), Some((limit, basis))) if basis != TimeBasis::Log && own.0 > limit.saturating_add(lateness_ms) => {
             (StreamTime(limit), basis, true)
         }
         (Some(own), _) => (own, TimeBasis::Log, false),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
@@ -19,6 +19,8 @@ use crate::vectorise::wire::Flush;
 
 /// Positions are committed at least this often, also without events.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How often the live view is told; at the end of the partition it is told anyway.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// While there is more to read, outputs are gathered up to this number.
 const OUTPUTS_MAX: usize = 1_000;
 
@@ -37,6 +39,7 @@ pub struct Judging {
     messages: Vec<crate::decide::Message>,
     metrics: JudgeMetrics,
     view: Arc<View>,
+    shown_at: Instant,
 }
 
 impl Judging {
@@ -49,6 +52,7 @@ impl Judging {
             messages: Vec::new(),
             metrics: JudgeMetrics::default(),
             view,
+            shown_at: Instant::now(),
         }
     }
 }
@@ -101,12 +105,16 @@ impl Task for Judging {
         if is_live {
             for message in &self.messages {
                 self.metrics.message(message);
-                let records = records(&compose(message, &self.provenance)).map_err(|error| format!("event as JSON: {error}"))?;
+                let records =
+                    records(&compose(message, &self.provenance)).map_err(|error| format!("event as JSON: {error}"))?;
                 self.outputs.extend(records);
             }
         }
         self.messages.clear();
-        self.view.judge(partition, &judged.judge, is_live);
+        if self.shown_at.elapsed() >= SHOW_EVERY {
+            self.shown_at = Instant::now();
+            self.view.judge(partition, &judged.judge, is_live);
+        }
         Ok(())
     }
 

@@ -101,7 +101,10 @@ pub trait Log {
     ///
     /// # Errors
     /// Where the log is of no use any more.
-    fn committed(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError>;
+    fn committed(
+        &mut self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError>;
 
     /// Answers an assignment: reads these partitions from these offsets on.
     ///

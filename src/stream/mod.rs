@@ -9,8 +9,8 @@
 //! * **Only what is owned is committed**: the broker checks who is a member, not whose partition it is.
 //! * **Rebalances are recorded in the callback and handled by the loop**, after what was read so far is committed.
 
-pub mod kafka;
 mod judging;
+pub mod kafka;
 mod log;
 mod observing;
 pub mod supervise;

@@ -1,6 +1,6 @@
 //! The observing half as a task: records in, tallies (and dead letters, and scored records) out.
 
-use std::collections::{BTreeMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 

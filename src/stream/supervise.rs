@@ -83,7 +83,10 @@ fn supervise<T: Task>(
                     pause = PAUSES.0;
                 }
                 if reason.contains("Fenced") && pause > PAUSES.0 {
-                    error!(member = role.member, "fenced again: does another process run with the same kafka.instance?");
+                    error!(
+                        member = role.member,
+                        "fenced again: does another process run with the same kafka.instance?"
+                    );
                 }
                 warn!(reason, pause_ms = pause.as_millis(), "connecting anew");
                 std::thread::sleep(pause);

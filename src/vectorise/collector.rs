@@ -224,7 +224,7 @@ impl LiveTemplate {
     /// Takes the line as sample if it is smaller than what was sent for this minute. Of lines that read alike the one with
     /// the smallest coordinates stands for them.
     fn offer(&mut self, line: &Line<'_>, text: &str, truncated: bool, order: SampleOrder) -> bool {
-        let position = (order, &*line.partition.topic.name(), line.partition.number, line.offset.0);
+        let position = (order, line.partition.topic.name(), line.partition.number, line.offset.0);
         let better = match &self.tally.sample {
             Some(kept) => position < ((kept.time, kept.text_hash), &*kept.topic, kept.partition, kept.offset),
             None => self.floor.is_none_or(|floor| order <= floor),

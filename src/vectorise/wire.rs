@@ -72,7 +72,11 @@ impl Flush {
     pub fn encode(&self) -> Vec<u8> {
         let mut topics = Topics::default();
         let message = proto::Flush {
-            roster: self.roster.iter().map(|(topic, &partitions)| proto::Roster { topic: topics.number(topic), partitions }).collect(),
+            roster: self
+                .roster
+                .iter()
+                .map(|(topic, &partitions)| proto::Roster { topic: topics.number(topic), partitions })
+                .collect(),
             cells: self
                 .cells
                 .iter()
@@ -99,7 +103,8 @@ impl Flush {
         }
         for cell in message.cells {
             let second = Second(cell.second);
-            let service = Service { environment: cell.environment.as_deref().map(Arc::from), name: Arc::from(&*cell.service) };
+            let service =
+                Service { environment: cell.environment.as_deref().map(Arc::from), name: Arc::from(&*cell.service) };
             flush.cells.entry(second).or_default().entry(service).or_default().merge(decode_cell(cell, &topic)?);
         }
         for progress in message.progress {
@@ -215,7 +220,7 @@ fn encode_template(id: TemplateId, tally: &TemplateTally, topics: &mut Topics) -
             .flat_map(|(level, &lines)| [level as u64, lines])
             .collect(),
         late: tally.late,
-        late_level: tally.late_level.index() as u32,
+        late_level: u32::try_from(tally.late_level.index()).unwrap_or_default(),
         skeleton: tally.skeleton.as_deref().map(str::to_owned),
         sample: tally.sample.as_ref().map(|sample| proto::Sample {
             time_ms: sample.time.0,

@@ -97,11 +97,8 @@ impl fmt::Display for Scores {
             }
         }
         let found = self.recording.faults.iter().filter(|fault| self.found(fault).is_some()).count();
-        let wrong: Vec<&Opened> = self
-            .opened
-            .iter()
-            .filter(|event| event.severity > Severity::Info && !self.is_in_a_fault(event))
-            .collect();
+        let wrong: Vec<&Opened> =
+            self.opened.iter().filter(|event| event.severity > Severity::Info && !self.is_in_a_fault(event)).collect();
         let notices = self.opened.iter().filter(|event| event.severity == Severity::Info).count();
         writeln!(
             f,

@@ -105,13 +105,15 @@ fn watch(config: &Config, view: &View, scores: &mut Scores, is_over: impl Fn() -
     loop {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                let event: Shown =
-                    serde_json::from_slice(message.payload().unwrap_or_default()).context("an event that cannot be read")?;
+                let event: Shown = serde_json::from_slice(message.payload().unwrap_or_default())
+                    .context("an event that cannot be read")?;
                 anstream::print!("{}", report.event(&event));
                 scores.add(&event);
             }
             Some(Err(error)) => tracing::debug!(%error, "watching"),
-            None if over_since.is_some_and(|since| since.elapsed() > END_WAIT || scores.is_judged(&view.status())) => return Ok(()),
+            None if over_since.is_some_and(|since| since.elapsed() > END_WAIT || scores.is_judged(&view.status())) => {
+                return Ok(());
+            }
             None => {}
         }
         if over_since.is_none() && is_over() {
@@ -121,7 +123,9 @@ fn watch(config: &Config, view: &View, scores: &mut Scores, is_over: impl Fn() -
 }
 
 fn conclude(lines: u64, scores: &Scores) {
-    anstream::println!("\n{lines} lines read. Compared with the list of injected faults, which nothing above knew of:\n\n{scores}");
+    anstream::println!(
+        "\n{lines} lines read. Compared with the list of injected faults, which nothing above knew of:\n\n{scores}"
+    );
     anstream::println!(
         "Your own logs next. From files:\n  eddyline detect /var/log/*.log\nFrom Kafka:\n  \
          eddyline run --brokers localhost:9092 --topics YOUR_TOPIC\n  \

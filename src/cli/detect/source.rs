@@ -45,7 +45,10 @@ impl Source {
             ("standard input".to_owned(), "stdin".to_owned(), Box::new(io::stdin()))
         } else {
             let file = File::open(path).with_context(|| format!("cannot open {path}"))?;
-            anyhow::ensure!(!file.metadata().is_ok_and(|metadata| metadata.is_dir()), "{path} is a directory, not a file");
+            anyhow::ensure!(
+                !file.metadata().is_ok_and(|metadata| metadata.is_dir()),
+                "{path} is a directory, not a file"
+            );
             (path.to_owned(), stem_of(path), Box::new(file))
         };
         let counted = BufReader::with_capacity(1 << 16, Counted { inner: raw, bytes: Arc::clone(bytes_read) });

@@ -115,7 +115,9 @@ impl KafkaLog {
         let committed: BTreeMap<_, _> = self
             .committed_offsets(&partitions)?
             .into_iter()
-            .filter_map(|(partition, committed)| committed.map(|committed| (partition, (committed.offset, committed.metadata))))
+            .filter_map(|(partition, committed)| {
+                committed.map(|committed| (partition, (committed.offset, committed.metadata)))
+            })
             .collect();
         Ok(if committed == transaction.offsets { Recovered::WasCommitted } else { Recovered::SendAgain })
     }
@@ -243,7 +245,10 @@ impl Log for KafkaLog {
         })
     }
 
-    fn committed(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+    fn committed(
+        &mut self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         for (partition, committed) in self.committed_offsets(partitions)? {
             let (first, _) = self
@@ -258,7 +263,8 @@ impl Log for KafkaLog {
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
         let mut list = TopicPartitionList::new();
         for (partition, from) in positions {
-            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0)).map_err(broken)?;
+            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0))
+                .map_err(broken)?;
         }
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
             self.consumer.incremental_assign(&list).map_err(broken)?;
@@ -307,9 +313,12 @@ impl Log for KafkaLog {
         let offsets = self.offsets_of(transaction)?;
         let started = Instant::now();
         loop {
-            let Some(transactions) = &self.transactions else { return Err(CommitError::Broken("no producer".to_owned())) };
+            let Some(transactions) = &self.transactions else {
+                return Err(CommitError::Broken("no producer".to_owned()));
+            };
             let group = || native::is_member(&self.consumer).then(|| self.consumer.group_metadata()).flatten();
-            let Err(failure) = transactions.send(&transaction.outputs, |output| self.topic_of(output), &offsets, group) else {
+            let Err(failure) = transactions.send(&transaction.outputs, |output| self.topic_of(output), &offsets, group)
+            else {
                 return Ok(());
             };
             let reason = format!("{failure:?}");
