@@ -22,7 +22,7 @@ mod memory;
 mod message;
 mod symptom;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decider::{Decider, OPEN_MAX};
 pub use episode::{Episode, SERVICES_MAX, SYMPTOMS_MAX};
