@@ -114,7 +114,9 @@ impl Scorer {
             if nearest.as_ref().is_none_or(|(of, _)| of != service) {
                 nearest = Some((service.clone(), self.mixes.nearest(known, now)));
             }
-            finding.nearest = nearest.as_ref().and_then(|(_, cluster)| cluster.clone());
+            if finding.nearest.is_none() {
+                finding.nearest = nearest.as_ref().and_then(|(_, cluster)| cluster.clone());
+            }
             let is_error = match finding.feature.subject {
                 Subject::Level(level) => level >= Level::Error,
                 _ => finding.template.as_ref().is_some_and(|template| template.level >= Level::Error),
