@@ -33,7 +33,7 @@ const FAR: f64 = 0.5;
 const HALF_LIFE_SECONDS: f64 = 7.0 * 86_400.0;
 /// A service has one notice in this many seconds at most.
 const NOTICE_EVERY_SECONDS: i64 = 600;
-/// Families are named anew after this many seconds.
+/// Families are named anew after this many seconds at the earliest, if there are new clusters.
 const FAMILIES_EVERY_SECONDS: i64 = 600;
 /// Templates of one second, and of one window, that count: those with the smallest ids, which are hashes.
 const TEMPLATES_MAX: usize = 128;
@@ -53,7 +53,8 @@ struct ServiceMix {
     /// The farthest window that is remembered, as of when.
     farthest: (f64, Second),
     noticed: Option<Second>,
-    families_named: Second,
+    /// When families were named, and how many clusters had been founded by then.
+    families_named: (Second, u64),
 }
 
 /// The mixes of all services.
@@ -83,11 +84,6 @@ impl Mixes {
         let mix = self.services.get(&service.number)?;
         mix.nearest(service, &mix.window(now.plus(1 - WINDOW_SECONDS), now.plus(1)))
     }
-
-    /// How many micro-clusters there are of a service.
-    pub(super) fn cluster_count(&self, service: ServiceNumber) -> usize {
-        self.services.get(&service).map_or(0, |mix| mix.clusters.clusters().len())
-    }
 }
 
 impl ServiceMix {
@@ -115,7 +111,7 @@ impl ServiceMix {
 
     fn new(now: Second) -> Self {
         let (clusters, recent, waiting) = (MicroClusters::default(), VecDeque::new(), VecDeque::new());
-        Self { clusters, recent, waiting, farthest: (0.0, now), noticed: None, families_named: now }
+        Self { clusters, recent, waiting, farthest: (0.0, now), noticed: None, families_named: (now, 0) }
     }
 
     /// The templates of a span of the last seconds, sorted.
@@ -154,8 +150,9 @@ impl ServiceMix {
                 self.clusters.learn(&window, now);
             }
         }
-        if now.since(self.families_named) >= FAMILIES_EVERY_SECONDS {
-            self.families_named = now;
+        if self.clusters.founded() > self.families_named.1 && now.since(self.families_named.0) >= FAMILIES_EVERY_SECONDS
+        {
+            self.families_named = (now, self.clusters.founded());
             name_families(self.clusters.clusters_mut(), now);
         }
     }

@@ -102,8 +102,9 @@ pub(super) struct Series {
     moments: VecDeque<Moment>,
     sums: [Sum; 3],
     baselines: [Baseline; 3],
-    /// Start of the next window to learn.
+    /// Start of the next window to learn, and when the first of them is due.
     next: [i64; 3],
+    due: i64,
     deviation: Option<Deviation>,
     /// The end of what was reported.
     reported_until: Second,
@@ -114,11 +115,13 @@ pub(super) struct Series {
 impl Series {
     /// A series that can have lines since `birth`; between then and its first line there were none.
     pub(super) fn new(birth: Second) -> Self {
+        let next = WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length));
         Self {
             moments: VecDeque::new(),
             sums: [Sum::default(); 3],
             baselines: [Baseline::default(); 3],
-            next: WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length)),
+            next,
+            due: birth.0,
             deviation: None,
             reported_until: Second(i64::MIN),
             dormant: false,
@@ -169,6 +172,10 @@ impl Series {
 
     fn learn(&mut self, now: Second, told: &[Window]) {
         let complete = now.0 - LEARN_LAG_SECONDS + 1;
+        if complete < self.due {
+            return;
+        }
+        self.due = i64::MAX;
         let first_told = told.iter().map(|span| span.start.0).min().unwrap_or(i64::MAX);
         for ((baseline, next), length) in self.baselines.iter_mut().zip(&mut self.next).zip(WINDOWS_SECONDS) {
             let aligned = |second: i64| second.div_euclid(length).saturating_mul(length);
@@ -189,6 +196,7 @@ impl Series {
                 }
                 *next = until;
             }
+            self.due = self.due.min(next.saturating_add(length));
         }
     }
 

@@ -307,13 +307,16 @@ fn facts_tell_lines_offsets_and_host_of_a_window() {
     let mut world = World::new();
     world.run(100, |world| world.lines("web", 1, Level::Info, 2));
     let service = Service::new(None, "web");
-    let facts =
-        world.scorer.facts(&service, Window { start: Second(START + 50), end: Second(START + 60) }).expect("known");
+    let facts = world.scorer.facts(&service, Window { start: Second(START + 50), end: Second(START + 60) });
     assert_eq!((facts.lines, facts.trained_lines, facts.time_basis), (20, 200, TimeBasis::Log));
     assert_eq!(facts.host.as_deref(), Some("host-1"));
     let (first, last) = facts.ranges.values().next().copied().expect("a range");
     assert!(first.0 <= START + 50 && first.0 > START + 40 && last.0 >= START + 60 && last.0 < START + 70);
-    assert_eq!(world.scorer.facts(&Service::new(None, "nobody"), Window { start: Second(0), end: Second(1) }), None);
+    let nobody =
+        world.scorer.facts(&Service::new(None, "nobody"), Window { start: Second(START), end: Second(START + 9) });
+    assert_eq!(nobody, WindowFacts::default());
+    let status = Status { services: 1, templates: 1, warming_up: 1, warm_up_left_seconds: 201, forgotten: 0 };
+    assert_eq!(world.scorer.status(), status);
 }
 
 #[test]
