@@ -378,8 +378,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_restored_scorer_goes_on_as_if_nothing_had_happened(seconds in seconds(), cut in 0.0_f64..1.0) {
-        let cut = (seconds.len() as f64 * cut) as usize;
+    fn a_restored_scorer_goes_on_as_if_nothing_had_happened(seconds in seconds(), cut in any::<proptest::sample::Index>()) {
+        let cut = cut.index(seconds.len());
         let mut whole = Scorer::new();
         let expected = play(&mut whole, &seconds, 0);
         let mut first = Scorer::new();
@@ -392,8 +392,8 @@ proptest! {
     }
 
     #[test]
-    fn another_future_changes_no_past_finding(seconds in seconds(), mut other in seconds(), cut in 0.0_f64..1.0) {
-        let cut = ((seconds.len().min(other.len())) as f64 * cut) as usize;
+    fn another_future_changes_no_past_finding(seconds in seconds(), mut other in seconds(), cut in any::<proptest::sample::Index>()) {
+        let cut = cut.index(seconds.len().min(other.len()));
         other[..cut].clone_from_slice(&seconds[..cut]);
         let (one, two) = (play(&mut Scorer::new(), &seconds, 0), play(&mut Scorer::new(), &other, 0));
         prop_assert_eq!(&one[..cut], &two[..cut]);
