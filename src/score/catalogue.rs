@@ -1,0 +1,305 @@
+//! The catalogue: which services and templates there are, since when, how grave, and a line that shows them.
+//!
+//! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
+//! longest time. A flood of new names so displaces itself and not what is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::decay::Decayed;
+use super::{ClosedSecond, TemplateFacts};
+use crate::record::{Level, Second, Service, TemplateId};
+use crate::vectorise::{Cell, Sample, TemplateTally};
+
+/// How many templates are remembered of one service.
+pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
+/// How many templates are remembered in all: with their samples, rates and gaps some 5 kB each.
+pub const TEMPLATES_MAX: usize = 50_000;
+/// How many services are remembered.
+pub const SERVICES_MAX: usize = 5_000;
+/// What is kept of a template's text, in bytes.
+const TEXT_BYTES_MAX: usize = 512;
+/// Half-life of what makes a template or service worth remembering: a week.
+const HALF_LIFE_SECONDS: f64 = 7.0 * 86_400.0;
+
+/// A service, as the models know it: never given to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ServiceNumber(pub u32);
+
+/// What is known of a template of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KnownTemplate {
+    /// When it was first seen.
+    pub birth: Second,
+    /// When it was last seen.
+    pub last_seen: Second,
+    /// The gravest level it was seen at.
+    pub level: Level,
+    lines: Decayed,
+    text: Option<Arc<str>>,
+    first: Option<Sample>,
+    recent: Option<Sample>,
+}
+
+impl KnownTemplate {
+    fn new(now: Second) -> Self {
+        let (lines, level) = (Decayed::new(now), Level::Trace);
+        Self { birth: now, last_seen: now, level, lines, text: None, first: None, recent: None }
+    }
+
+    fn meet(&mut self, tally: &TemplateTally, now: Second) {
+        self.last_seen = now;
+        self.level = self.level.max(tally.level());
+        self.lines.add((tally.total() + tally.late) as f64, now, HALF_LIFE_SECONDS);
+        if self.text.is_none() {
+            self.text = tally.skeleton.as_deref().map(|text| Arc::from(cut(text)));
+        }
+        let Some(sample) = &tally.sample else { return };
+        if self.first.is_none() {
+            self.first = Some(sample.clone());
+        }
+        let minute = |sample: &Sample| sample.time.second().0.div_euclid(60);
+        let better = self.recent.as_ref().is_none_or(|kept| match minute(sample).cmp(&minute(kept)) {
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => sample < kept,
+            std::cmp::Ordering::Less => false,
+        });
+        if better {
+            self.recent = Some(sample.clone());
+        }
+    }
+
+    /// Its skeleton's text; the sample's where no skeleton was announced.
+    pub fn text(&self) -> Arc<str> {
+        self.text
+            .clone()
+            .or_else(|| self.sample().map(|sample| Arc::clone(&sample.text)))
+            .unwrap_or_else(|| Arc::from("?"))
+    }
+
+    /// The smallest sample of the latest minute that brought one.
+    pub fn sample(&self) -> Option<&Sample> {
+        self.recent.as_ref().or(self.first.as_ref())
+    }
+}
+
+/// What is known of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KnownService {
+    /// Its number.
+    pub number: ServiceNumber,
+    /// When it was first seen.
+    pub birth: Second,
+    /// When it was last seen.
+    pub last_seen: Second,
+    /// Lines in time since then.
+    pub trained_lines: u64,
+    lines: Decayed,
+    templates: BTreeMap<TemplateId, KnownTemplate>,
+}
+
+impl KnownService {
+    /// A template of it.
+    pub fn template(&self, id: TemplateId) -> Option<&KnownTemplate> {
+        self.templates.get(&id)
+    }
+
+    /// How many templates of it are known.
+    pub fn template_count(&self) -> usize {
+        self.templates.len()
+    }
+
+    fn meet(&mut self, cell: &Cell, now: Second) {
+        self.last_seen = now;
+        self.trained_lines += cell.total();
+        self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
+        // In any order: each is met for itself.
+        for (&id, tally) in &cell.templates {
+            self.templates.entry(id).or_insert_with(|| KnownTemplate::new(now)).meet(tally, now);
+        }
+    }
+
+    /// Forgets the least valuable templates until `keep` are left. O(n log n).
+    fn shrink(&mut self, keep: usize, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
+        let mut by_value: Vec<(f64, Second, TemplateId)> = self
+            .templates
+            .iter()
+            .map(|(&id, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, id))
+            .collect();
+        by_value.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        for (_, _, id) in by_value.into_iter().take(self.templates.len().saturating_sub(keep)) {
+            self.templates.remove(&id);
+            gone.push((self.number, id));
+        }
+    }
+}
+
+/// What was forgotten in a second, so that the detectors forget it too.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Gone {
+    pub(super) services: Vec<ServiceNumber>,
+    pub(super) templates: Vec<(ServiceNumber, TemplateId)>,
+}
+
+/// All services of one tallies partition and their templates.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Catalogue {
+    services: BTreeMap<Service, KnownService>,
+    /// The first second of each domain.
+    domains: BTreeMap<Option<Arc<str>>, Second>,
+    next_number: u32,
+    template_count: usize,
+    /// How many services and templates were forgotten because of the limits.
+    pub forgotten: u64,
+}
+
+impl Catalogue {
+    /// Meets what a second brings. Returns what had to be forgotten for it.
+    pub(super) fn meet(&mut self, second: &ClosedSecond) -> Gone {
+        let mut gone = Gone::default();
+        let now = second.second;
+        for (service, cell) in &second.cells {
+            self.domains.entry(service.environment.clone()).or_insert(now);
+            let known = self.services.entry(service.clone()).or_insert_with(|| {
+                let number = ServiceNumber(self.next_number);
+                self.next_number = self.next_number.wrapping_add(1);
+                let (lines, templates) = (Decayed::new(now), BTreeMap::new());
+                KnownService { number, birth: now, last_seen: now, trained_lines: 0, lines, templates }
+            });
+            let before = known.templates.len();
+            known.meet(cell, now);
+            if known.templates.len() > TEMPLATES_PER_SERVICE_MAX {
+                known.shrink(TEMPLATES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
+            }
+            self.template_count = self.template_count + known.templates.len() - before;
+        }
+        self.shrink_services(now, &mut gone);
+        self.shrink_templates(now, &mut gone);
+        self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
+        gone
+    }
+
+    fn shrink_services(&mut self, now: Second, gone: &mut Gone) {
+        if self.services.len() <= SERVICES_MAX {
+            return;
+        }
+        let mut by_value: Vec<(f64, Second, Service)> = self
+            .services
+            .iter()
+            .map(|(service, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, service.clone()))
+            .collect();
+        by_value.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
+        let excess = self.services.len() - SERVICES_MAX * 19 / 20;
+        for (_, _, service) in by_value.into_iter().take(excess) {
+            if let Some(known) = self.services.remove(&service) {
+                self.template_count -= known.templates.len();
+                gone.services.push(known.number);
+            }
+        }
+        self.domains.retain(|domain, _| self.services.keys().any(|service| service.environment == *domain));
+    }
+
+    /// Where there are too many templates in all, the service with the most gives up a tenth of its own.
+    fn shrink_templates(&mut self, now: Second, gone: &mut Gone) {
+        while self.template_count > TEMPLATES_MAX {
+            let largest =
+                self.services.values_mut().max_by_key(|known| (known.templates.len(), std::cmp::Reverse(known.number)));
+            let Some(known) = largest else { return };
+            let before = known.templates.len();
+            known.shrink(before * 9 / 10, now, &mut gone.templates);
+            self.template_count -= before - known.templates.len();
+        }
+    }
+
+    /// A service.
+    pub fn service(&self, service: &Service) -> Option<&KnownService> {
+        self.services.get(service)
+    }
+
+    /// All services, in their order.
+    pub fn services(&self) -> impl Iterator<Item = (&Service, &KnownService)> {
+        self.services.iter()
+    }
+
+    /// The services of the domain that `service` is of.
+    pub(super) fn domain<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = (&'a Service, &'a KnownService)> {
+        self.services.iter().filter(move |(other, _)| other.environment == service.environment)
+    }
+
+    /// The first second of the domain that `service` is of.
+    pub(super) fn domain_birth(&self, service: &Service) -> Option<Second> {
+        self.domains.get(&service.environment).copied()
+    }
+
+    /// How many templates there are in all.
+    pub fn template_count(&self) -> usize {
+        self.template_count
+    }
+
+    /// The facts of a template, and a line that shows it.
+    pub(super) fn facts(
+        &self,
+        service: &Service,
+        id: TemplateId,
+        now: Second,
+    ) -> Option<(TemplateFacts, Option<&Sample>)> {
+        let known = self.services.get(service)?.templates.get(&id)?;
+        let first_seen = known.first.as_ref().map_or(known.birth.start(), |sample| sample.time.min(known.birth.end()));
+        let facts =
+            TemplateFacts { id, text: known.text(), is_new: known.birth == now, first_seen, level: known.level };
+        Some((facts, known.sample()))
+    }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text)
+}
+
+/// A template that was seen in the second.
+pub(super) struct Sight<'a> {
+    pub(super) id: TemplateId,
+    pub(super) tally: &'a TemplateTally,
+    pub(super) known: &'a KnownTemplate,
+}
+
+impl Sight<'_> {
+    /// Lines in time that count for rates: those for debugging do not, since to switch them on is no trouble.
+    pub(super) fn lines(&self) -> u64 {
+        countable(&self.tally.lines)
+    }
+}
+
+/// Lines of level info and above.
+pub(super) fn countable(lines: &[u64; 6]) -> u64 {
+    lines.iter().skip(Level::Info.index()).sum()
+}
+
+/// A service that wrote in the second.
+pub(super) struct Active<'a> {
+    pub(super) service: &'a Service,
+    pub(super) cell: &'a Cell,
+    pub(super) known: &'a KnownService,
+    pub(super) templates: Vec<Sight<'a>>,
+}
+
+/// What the detectors are told of a second beside its sums.
+pub struct Known<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) active: Vec<Active<'a>>,
+    pub(super) gone: Gone,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(catalogue: &'a Catalogue, second: &'a ClosedSecond, gone: Gone) -> Self {
+        let mut active = Vec::with_capacity(second.cells.len());
+        for (service, cell) in &second.cells {
+            let Some(known) = catalogue.services.get(service) else { continue };
+            let sights = cell.sorted_templates().into_iter();
+            let sights = sights.filter_map(|(id, tally)| Some(Sight { id, tally, known: known.templates.get(&id)? }));
+            active.push(Active { service, cell, known, templates: sights.collect() });
+        }
+        Self { catalogue, active, gone }
+    }
+}

@@ -1,0 +1,350 @@
+//! Rates: far more or far fewer lines than expected, of a service, of its warnings and errors, of a template.
+//!
+//! Counts in windows of 10, 60 and 300 s are held against a negative binomial by moments. Three rules keep it quiet:
+//! a threshold from a budget of false findings, a least effect (twice or half the expected, thrice where templates too young
+//! to have a rate are counted in), and traffic: what the service's other lines did alike explains a template's count.
+//! Young templates have no rate of their own. A deviation of ten minutes is adopted as the new normal.
+//!
+//! A second costs O(series with lines in it), and every tenth second of a service O(its series) for those that stopped.
+
+use std::collections::BTreeMap;
+use std::f64::consts::LN_10;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::{Active, Known, KnownService, ServiceNumber, countable};
+use super::probability::{negative_binomial, threshold};
+use super::series::{Series, WINDOWS_SECONDS};
+use super::{
+    ClosedSecond, Detect, Detector, Direction, FALSE_FINDINGS_PER_DAY, Feature, Figures, Finding, Judgement, Kind,
+    Severity, Subject, Told, WARM_UP_SECONDS, Window,
+};
+use crate::record::{Level, Second, Service, TemplateId};
+
+/// Below this age a template has no rate of its own, in seconds.
+const YOUNG_SECONDS: i64 = 120;
+/// After this time a deviation is the new normal, in seconds.
+const ADOPT_SECONDS: i64 = 600;
+/// How often a series is looked at for lines that are missing, in seconds.
+const DROPS_EVERY_SECONDS: i64 = 10;
+/// Least effect of a finding: so many times the expected, or so many times less.
+const EFFECT: f64 = 2.0;
+/// The same where young templates are counted in.
+const EFFECT_WITH_YOUNG: f64 = 3.0;
+/// Lines that are added to both sides when traffic is compared, so that a few lines explain nothing.
+const TRAFFIC_LINES: f64 = 5.0;
+/// Windows that must have been learnt before a series is judged.
+const LEARNT_WINDOWS_MIN: f64 = 3.0;
+/// Windows slide: one test a second counts as so many independent ones for each length of window.
+const TESTS_PER_WINDOW: f64 = 4.0;
+/// A service is down, and not only slow, at this share of its expected lines.
+const DOWN_SHARE: f64 = 0.2;
+
+/// The counts of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct ServiceRates {
+    /// All lines.
+    all: Series,
+    /// Lines of templates that are not young.
+    known: Option<Series>,
+    warnings: Series,
+    errors: Series,
+    templates: BTreeMap<TemplateId, Series>,
+}
+
+/// The rates of all services.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Rates {
+    services: BTreeMap<ServiceNumber, ServiceRates>,
+    /// How many series each domain has, counted once a minute.
+    series: BTreeMap<Option<Arc<str>>, u64>,
+    counted_in_minute: Option<i64>,
+}
+
+/// The lines of the known templates and those expected, per length of window: what traffic explains.
+type Traffic = [(f64, f64); 3];
+
+/// How a series is judged.
+struct Trial<'a> {
+    now: Second,
+    service: &'a Service,
+    subject: Subject,
+    /// The gravest level of its lines.
+    level: Level,
+    threshold: f64,
+    effect: f64,
+    traffic: Option<&'a Traffic>,
+    up: bool,
+    down: bool,
+}
+
+/// The most surprising window of a series.
+struct Deviant {
+    place: usize,
+    surprise: f64,
+    is_up: bool,
+    counted: f64,
+    mean: f64,
+    variance: f64,
+}
+
+impl Detect for Rates {
+    fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement) {
+        let now = second.second;
+        self.forget(known);
+        self.count_series(now, known);
+        for active in &known.active {
+            let threshold = self.threshold(active.service);
+            let rates = self.services.entry(active.known.number);
+            let rates = rates.or_insert_with(|| ServiceRates::new(active.known.birth));
+            rates.step(now, active, told.of(active.service));
+            if now.since(active.known.birth) >= WARM_UP_SECONDS {
+                rates.judge_active(now, active, threshold, found);
+            }
+        }
+        for (service, facts) in known.catalogue.services() {
+            let is_due = (now.0 + i64::from(facts.number.0)).rem_euclid(DROPS_EVERY_SECONDS) == 0;
+            if !is_due || now.since(facts.birth) < WARM_UP_SECONDS {
+                continue;
+            }
+            let threshold = self.threshold(service);
+            if let Some(rates) = self.services.get_mut(&facts.number) {
+                rates.judge_missing(now, service, facts, threshold, told.of(service), found);
+            }
+        }
+    }
+}
+
+impl Rates {
+    fn forget(&mut self, known: &Known<'_>) {
+        for number in &known.gone.services {
+            self.services.remove(number);
+        }
+        for (number, id) in &known.gone.templates {
+            if let Some(rates) = self.services.get_mut(number) {
+                rates.templates.remove(id);
+            }
+        }
+    }
+
+    fn count_series(&mut self, now: Second, known: &Known<'_>) {
+        let minute = Some(now.0.div_euclid(60));
+        if self.counted_in_minute == minute {
+            return;
+        }
+        self.counted_in_minute = minute;
+        self.series.clear();
+        for (service, facts) in known.catalogue.services() {
+            *self.series.entry(service.environment.clone()).or_default() += 4 + facts.template_count() as u64;
+        }
+    }
+
+    fn threshold(&self, service: &Service) -> f64 {
+        let series = self.series.get(&service.environment).copied().unwrap_or(1);
+        let per_series: f64 = WINDOWS_SECONDS.iter().map(|&length| 86_400.0 / length as f64 * TESTS_PER_WINDOW).sum();
+        threshold(series as f64 * per_series, FALSE_FINDINGS_PER_DAY)
+    }
+
+    /// Lines of the last minute against what is expected of a minute.
+    pub(super) fn figures(&self, service: ServiceNumber, subject: Subject, now: Second) -> Option<(Window, Figures)> {
+        const MINUTE: usize = 1;
+        let rates = self.services.get(&service)?;
+        let series = match subject {
+            Subject::Volume => &rates.all,
+            Subject::Level(Level::Warn) => &rates.warnings,
+            Subject::Level(_) => &rates.errors,
+            Subject::Template(id) => rates.templates.get(&id)?,
+            Subject::Heartbeat(_) | Subject::Mix(_) | Subject::Service => return None,
+        };
+        let expected = series.expect(MINUTE);
+        let (expected_low, expected_high) = expected.band();
+        let observed = series.lines(now, 60).0 as f64;
+        let figures = Figures { observed, expected: expected.mean, expected_low, expected_high };
+        Some((Window { start: now.plus(-59), end: now.plus(1) }, figures))
+    }
+}
+
+impl ServiceRates {
+    fn new(birth: Second) -> Self {
+        let series = || Series::new(birth);
+        Self { all: series(), known: None, warnings: series(), errors: series(), templates: BTreeMap::new() }
+    }
+
+    fn step(&mut self, now: Second, active: &Active<'_>, told: &[Window]) {
+        let mut known = 0;
+        for sight in &active.templates {
+            let lines = sight.lines();
+            let series = self.templates.entry(sight.id).or_insert_with(|| Series::new(sight.known.birth));
+            series.step(now, lines, told);
+            if now.since(sight.known.birth) >= YOUNG_SECONDS {
+                known += lines;
+            }
+        }
+        if known > 0 || self.known.is_some() {
+            self.known.get_or_insert_with(|| Series::new(now)).step(now, known, told);
+        }
+        let [_, _, _, warnings, errors, fatal] = active.cell.lines;
+        self.all.step(now, countable(&active.cell.lines), told);
+        self.warnings.step(now, warnings, told);
+        self.errors.step(now, errors + fatal, told);
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        let known = self.known.as_ref()?;
+        Some([0, 1, 2].map(|place| (known.lines_in(place) as f64, known.expect(place).mean)))
+    }
+
+    /// Judges what has lines in this second.
+    fn judge_active(&mut self, now: Second, active: &Active<'_>, threshold: f64, found: &mut Judgement) {
+        let traffic = self.traffic();
+        let service = active.service;
+        let (subject, level) = (Subject::Volume, Level::Info);
+        let trial =
+            Trial { now, service, subject, level, threshold, effect: EFFECT, traffic: None, up: true, down: false };
+        self.judge_missing_volume(&trial, found);
+        if let Some(known) = &mut self.known {
+            trial.hold(known, found);
+        }
+        Trial { effect: EFFECT_WITH_YOUNG, ..trial }.hold(&mut self.all, found);
+        for (series, level) in [(&mut self.warnings, Level::Warn), (&mut self.errors, Level::Error)] {
+            Trial { subject: Subject::Level(level), level, ..trial }.hold(series, found);
+        }
+        for sight in &active.templates {
+            if sight.lines() == 0 || now.since(sight.known.birth) < YOUNG_SECONDS {
+                continue;
+            }
+            if let Some(series) = self.templates.get_mut(&sight.id) {
+                let (subject, level) = (Subject::Template(sight.id), sight.known.level);
+                Trial { subject, level, traffic: traffic.as_ref(), ..trial }.hold(series, found);
+            }
+        }
+    }
+
+    /// The volume of the known lines, and that only if the service writes less in all: a release that replaces the lines
+    /// of a service does not bring it down.
+    fn judge_missing_volume(&mut self, trial: &Trial<'_>, found: &mut Judgement) {
+        let all_fell = [0, 1, 2].iter().any(|&place| self.all.sum(place) * EFFECT <= self.all.expect(place).mean);
+        if let (Some(known), true) = (&mut self.known, all_fell) {
+            Trial { up: false, down: true, ..*trial }.hold(known, found);
+        }
+    }
+
+    /// Judges what may have stopped: every series of which enough is expected to be missed. Where spans were told all
+    /// series are learnt in step, so that none learns them later.
+    fn judge_missing(
+        &mut self,
+        now: Second,
+        service: &Service,
+        facts: &KnownService,
+        threshold: f64,
+        told: &[Window],
+        found: &mut Judgement,
+    ) {
+        for series in [&mut self.all, &mut self.warnings, &mut self.errors].into_iter().chain(&mut self.known) {
+            series.step(now, 0, told);
+        }
+        let (subject, level, effect) = (Subject::Volume, Level::Info, EFFECT);
+        let trial = Trial { now, service, subject, level, threshold, effect, traffic: None, up: false, down: true };
+        self.judge_missing_volume(&trial, found);
+        let traffic = self.traffic();
+        for (&id, series) in &mut self.templates {
+            // None is at least as likely as of a Poisson distribution with this mean.
+            let can_be_missed = !series.dormant && series.expect(2).mean / LN_10 >= threshold;
+            if can_be_missed || !told.is_empty() {
+                series.step(now, 0, told);
+            }
+            let Some(known) = facts.template(id) else { continue };
+            // Fewer warnings are no trouble.
+            if can_be_missed && known.level < Level::Warn && now.since(known.birth) >= YOUNG_SECONDS {
+                Trial { subject: Subject::Template(id), traffic: traffic.as_ref(), ..trial }.hold(series, found);
+            }
+        }
+    }
+}
+
+impl Trial<'_> {
+    /// Judges a series; reports, and adopts what went on for long.
+    fn hold(&self, series: &mut Series, found: &mut Judgement) {
+        if series.dormant || series.learnt_windows() < LEARNT_WINDOWS_MIN {
+            return;
+        }
+        let Some(deviant) = self.deviant(series).filter(|deviant| deviant.surprise >= self.threshold) else { return };
+        let mut finding = self.finding(series, &deviant);
+        if series.reported(self.now, deviant.place) > ADOPT_SECONDS {
+            series.adopt(self.now);
+            finding.kind = Kind::LevelShift;
+            found.adopted.push(finding.feature.clone());
+        }
+        found.findings.push(finding);
+    }
+
+    fn deviant(&self, series: &Series) -> Option<Deviant> {
+        let mut worst: Option<Deviant> = None;
+        for place in 0..WINDOWS_SECONDS.len() {
+            let counted = series.sum(place);
+            let expected = series.expect(place);
+            let (mut mean, mut variance) = (expected.mean, expected.variance);
+            let is_up = counted > mean;
+            if let Some(&(total, total_expected)) = self.traffic.and_then(|traffic| traffic.get(place)) {
+                let others = (total - series.lines_in(place) as f64).max(0.0);
+                let factor = (others + TRAFFIC_LINES) / ((total_expected - mean).max(0.0) + TRAFFIC_LINES);
+                let factor = if is_up { factor.max(1.0) } else { factor.min(1.0) };
+                mean *= factor;
+                variance *= if factor > 1.0 { factor * factor } else { factor };
+            }
+            let is_worth = match is_up {
+                true => self.up && counted >= self.effect * mean + 2.0,
+                false => self.down && counted * self.effect <= mean,
+            };
+            let is_within = (counted - mean).abs() < 2.0 * libm::sqrt(variance) && (is_up || mean < TRAFFIC_LINES);
+            if !is_worth || is_within {
+                continue;
+            }
+            let surprise = negative_binomial(rounded(counted), mean, variance, is_up);
+            if worst.as_ref().is_none_or(|worst| surprise > worst.surprise) {
+                worst = Some(Deviant { place, surprise, is_up, counted, mean, variance });
+            }
+        }
+        worst
+    }
+
+    fn finding(&self, series: &Series, deviant: &Deviant) -> Finding {
+        let length = WINDOWS_SECONDS.get(deviant.place).copied().unwrap_or_default();
+        let (lines, evidence_lines) = series.lines(self.now, length);
+        let expected = super::series::Expectation { mean: deviant.mean, variance: deviant.variance };
+        let (expected_low, expected_high) = expected.band();
+        let is_down = self.subject == Subject::Volume && !deviant.is_up && deviant.counted <= DOWN_SHARE * deviant.mean;
+        let severity = match () {
+            () if is_down => Severity::Critical,
+            () if self.level >= Level::Error && deviant.is_up => Severity::Error,
+            () => Severity::Warning,
+        };
+        let direction = if deviant.is_up { Direction::Up } else { Direction::Down };
+        Finding {
+            second: self.now,
+            feature: Feature { service: self.service.clone(), subject: self.subject, direction },
+            kind: if deviant.is_up { Kind::RateSpike } else { Kind::RateDrop },
+            detector: Detector::Rate,
+            severity,
+            surprise: deviant.surprise,
+            threshold: self.threshold,
+            window: Window { start: self.now.plus(1 - length), end: self.now.plus(1) },
+            figures: Figures { observed: lines as f64, expected: deviant.mean, expected_low, expected_high },
+            evidence_lines,
+            template: None,
+            sample: None,
+            nearest: None,
+        }
+    }
+}
+
+/// To the nearest whole number of lines.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sums of lines are finite and not negative"
+)]
+fn rounded(lines: f64) -> u64 {
+    libm::round(lines.max(0.0)) as u64
+}

@@ -1,0 +1,294 @@
+//! Counts of one thing over log time: the last minutes second by second, and what is usual for windows of three lengths.
+//!
+//! Only seconds with lines are stored, and what is due is learnt when the series is touched; long stretches of nothing are
+//! learnt in closed form. Learning lags behind by [`LEARN_LAG_SECONDS`], so that what is reported in that time is not learnt.
+//! What was reported is replaced by what was expected, so that it neither counts twice nor becomes usual.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::Window;
+use crate::record::Second;
+
+/// Lengths of the windows in which lines are counted, in seconds, shortest first.
+pub(super) const WINDOWS_SECONDS: [i64; 3] = [10, 60, 300];
+/// How long a window waits until it is learnt, in seconds.
+pub(super) const LEARN_LAG_SECONDS: i64 = 60;
+/// Seconds that have to be remembered: the longest window that is still to be learnt, and one touch in ten seconds.
+const KEPT_SECONDS: i64 = 300 + LEARN_LAG_SECONDS + 10;
+/// Half-life of what is usual, in windows.
+const HALF_LIFE_WINDOWS: f64 = 1_440.0;
+/// Weight of the prior variance, in windows.
+const PRIOR_WINDOWS: f64 = 6.0;
+/// Squared coefficient of variation that the prior expects beyond Poisson.
+const PRIOR_VARIATION: f64 = 0.25;
+/// A longer window is believed once it was seen this often; before that the shortest one speaks for it.
+const BELIEVED_WINDOWS: f64 = 10.0;
+
+/// What is usual for windows of one length: decayed weight, mean and sum of squared deviations.
+///
+/// Source: the weighted incremental variance of West, "Updating mean and variance estimates" (CACM 1979), with decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Baseline {
+    windows: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Baseline {
+    fn learn(&mut self, count: f64) {
+        let kept = libm::exp2(-1.0 / HALF_LIFE_WINDOWS);
+        self.windows = self.windows * kept + 1.0;
+        let deviation = count - self.mean;
+        self.mean += deviation / self.windows;
+        self.squares = self.squares * kept + deviation * (count - self.mean);
+    }
+
+    /// Learns `windows` windows without a line, in closed form.
+    fn learn_nothing(&mut self, windows: i64) {
+        let kept = libm::exp2(-(windows as f64) / HALF_LIFE_WINDOWS);
+        let added = (1.0 - kept) / (1.0 - libm::exp2(-1.0 / HALF_LIFE_WINDOWS));
+        let old = self.windows * kept;
+        self.squares = self.squares * kept + self.mean * self.mean * old * added / (old + added);
+        self.mean = self.mean * old / (old + added);
+        self.windows = old + added;
+    }
+}
+
+/// The lines of one second. `counted` is what they count as: themselves, or what was expected where they were reported.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Moment {
+    second: Second,
+    lines: u64,
+    counted: f64,
+}
+
+/// A window that ends now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sum {
+    lines: u64,
+    counted: f64,
+    /// The place of its first moment.
+    first: usize,
+}
+
+/// What is expected of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Expectation {
+    pub(super) mean: f64,
+    /// Of the prediction: it contains how uncertain the mean is.
+    pub(super) variance: f64,
+}
+
+impl Expectation {
+    /// The range that holds about 95 % of the windows, by the normal approximation.
+    pub(super) fn band(self) -> (f64, f64) {
+        let half = 1.96 * libm::sqrt(self.variance);
+        ((self.mean - half).max(0.0), self.mean + half)
+    }
+}
+
+/// A deviation that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Deviation {
+    since: Second,
+    last: Second,
+}
+
+/// Counts of one thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Series {
+    moments: VecDeque<Moment>,
+    sums: [Sum; 3],
+    baselines: [Baseline; 3],
+    /// Start of the next window to learn, and when the first of them is due.
+    next: [i64; 3],
+    due: i64,
+    deviation: Option<Deviation>,
+    /// The end of what was reported.
+    reported_until: Second,
+    /// Since when nothing is expected any more: it stopped, and that was adopted.
+    pub(super) dormant: bool,
+}
+
+impl Series {
+    /// A series that can have lines since `birth`; between then and its first line there were none.
+    pub(super) fn new(birth: Second) -> Self {
+        let next = WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length));
+        Self {
+            moments: VecDeque::new(),
+            sums: [Sum::default(); 3],
+            baselines: [Baseline::default(); 3],
+            next,
+            due: birth.0,
+            deviation: None,
+            reported_until: Second(i64::MIN),
+            dormant: false,
+        }
+    }
+
+    /// Moves on to `now` and adds its lines. Learns what is due, but for windows that `told` covers. O(1) amortised.
+    pub(super) fn step(&mut self, now: Second, lines: u64, told: &[Window]) {
+        if self.dormant {
+            self.wake(now, lines);
+        }
+        self.learn(now, told);
+        if lines > 0 {
+            let counted = lines as f64;
+            self.moments.push_back(Moment { second: now, lines, counted });
+            for sum in &mut self.sums {
+                sum.lines += lines;
+                sum.counted += counted;
+            }
+        }
+        for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
+            while let Some(moment) = self.moments.get(sum.first).filter(|moment| moment.second.0 <= now.0 - length) {
+                sum.lines -= moment.lines;
+                sum.counted -= moment.counted;
+                sum.first += 1;
+            }
+            if sum.first == self.moments.len() {
+                sum.counted = 0.0;
+            }
+        }
+        while self.moments.front().is_some_and(|first| first.second.0 <= now.0 - KEPT_SECONDS) {
+            self.moments.pop_front();
+            for sum in &mut self.sums {
+                sum.first = sum.first.saturating_sub(1);
+            }
+        }
+    }
+
+    /// While it sleeps nothing is learnt; when its lines come back it goes on with what was usual.
+    fn wake(&mut self, now: Second, lines: u64) {
+        self.next = WINDOWS_SECONDS.map(|length| (now.0.div_euclid(length) + 1).saturating_mul(length));
+        if lines > 0 {
+            self.dormant = false;
+            let expected = self.expect(2).mean;
+            self.replace(now.plus(-1), 2, expected);
+        }
+    }
+
+    fn learn(&mut self, now: Second, told: &[Window]) {
+        let complete = now.0 - LEARN_LAG_SECONDS + 1;
+        if complete < self.due {
+            return;
+        }
+        self.due = i64::MAX;
+        let first_told = told.iter().map(|span| span.start.0).min().unwrap_or(i64::MAX);
+        for ((baseline, next), length) in self.baselines.iter_mut().zip(&mut self.next).zip(WINDOWS_SECONDS) {
+            let aligned = |second: i64| second.div_euclid(length).saturating_mul(length);
+            let end = aligned(complete);
+            while *next < end {
+                let first = self.moments.partition_point(|moment| moment.second.0 < *next);
+                let busy = self.moments.get(first).map_or(end, |moment| aligned(moment.second.0));
+                let empty_until = busy.min(aligned(first_told)).min(end);
+                if empty_until > *next {
+                    baseline.learn_nothing((empty_until - *next) / length);
+                    *next = empty_until;
+                    continue;
+                }
+                let until = *next + length;
+                if !told.iter().any(|span| span.start.0 < until && *next < span.end.0) {
+                    let window = self.moments.iter().skip(first).take_while(|moment| moment.second.0 < until);
+                    baseline.learn(window.map(|moment| moment.counted).sum());
+                }
+                *next = until;
+            }
+            self.due = self.due.min(next.saturating_add(length));
+        }
+    }
+
+    /// How many of the shortest windows were learnt, decayed.
+    pub(super) fn learnt_windows(&self) -> f64 {
+        self.baselines[0].windows
+    }
+
+    /// What the window with this place in [`WINDOWS_SECONDS`] counts as now.
+    pub(super) fn sum(&self, place: usize) -> f64 {
+        self.sums.get(place).map_or(0.0, |sum| sum.counted)
+    }
+
+    /// The lines of that window, also those that were reported.
+    pub(super) fn lines_in(&self, place: usize) -> u64 {
+        self.sums.get(place).map_or(0, |sum| sum.lines)
+    }
+
+    /// What is expected of a window. Sparse and young series lean on the shortest window and on the prior.
+    pub(super) fn expect(&self, place: usize) -> Expectation {
+        let [short, ..] = self.baselines;
+        let own = self.baselines.get(place).copied().unwrap_or_default();
+        let [short_seconds, ..] = WINDOWS_SECONDS.map(|length| length as f64);
+        let seconds = WINDOWS_SECONDS.get(place).map_or(short_seconds, |&length| length as f64);
+        let mean = match own.windows < BELIEVED_WINDOWS {
+            true => short.mean * seconds / short_seconds,
+            false => own.mean,
+        };
+        // Half an event in what was seen: nothing is impossible because it was not seen yet.
+        let mean = mean + 0.5 * seconds / (short.windows * short_seconds + short_seconds);
+        let prior = mean + PRIOR_VARIATION * mean * mean;
+        let variance = ((own.squares + PRIOR_WINDOWS * prior) / (own.windows + PRIOR_WINDOWS)).max(mean);
+        Expectation { mean, variance: variance + variance / (short.windows * short_seconds / seconds + 0.5) }
+    }
+
+    /// The lines of the last `seconds`, and those of them that no report counted.
+    pub(super) fn lines(&self, now: Second, seconds: i64) -> (u64, u64) {
+        let window = self.moments.iter().rev().take_while(|moment| moment.second.0 > now.0 - seconds);
+        let window = window.filter(|moment| moment.second <= now);
+        window.fold((0, 0), |(all, new), moment| {
+            (all + moment.lines, new + if moment.second >= self.reported_until { moment.lines } else { 0 })
+        })
+    }
+
+    /// Notes that the window ending `now` deviates and was reported. Returns for how many seconds that goes on already.
+    pub(super) fn reported(&mut self, now: Second, place: usize) -> i64 {
+        let expected = self.expect(place).mean;
+        self.replace(now, place, expected);
+        self.reported_until = now.plus(1);
+        let length = WINDOWS_SECONDS.get(place).copied().unwrap_or_default();
+        let since = match self.deviation {
+            Some(deviation) if now.since(deviation.last) <= 2 * length + 30 => deviation.since,
+            _ => now,
+        };
+        self.deviation = Some(Deviation { since, last: now });
+        now.since(since)
+    }
+
+    /// Lets the window ending `now` count as `expected` lines.
+    fn replace(&mut self, now: Second, place: usize, expected: f64) {
+        let length = WINDOWS_SECONDS.get(place).copied().unwrap_or_default();
+        let start = now.0 - length + 1;
+        let mut inside = self.moments.split_off(self.moments.partition_point(|moment| moment.second.0 < start));
+        let counted = expected / length as f64;
+        for second in (start..=now.0).map(Second) {
+            let lines = match inside.front() {
+                Some(moment) if moment.second == second => inside.pop_front().map_or(0, |moment| moment.lines),
+                _ => 0,
+            };
+            self.moments.push_back(Moment { second, lines, counted });
+        }
+        self.moments.append(&mut inside);
+        for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
+            let first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
+            let (lines, counted) = self
+                .moments
+                .iter()
+                .skip(first)
+                .fold((0, 0.0), |(lines, counted), moment| (lines + moment.lines, counted + moment.counted));
+            *sum = Sum { lines, counted, first };
+        }
+    }
+
+    /// Takes the deviation as the new normal: what is usual is learnt anew, or, where nothing comes any more, put to sleep.
+    pub(super) fn adopt(&mut self, now: Second) {
+        self.deviation = None;
+        if self.lines(now, 300).0 == 0 {
+            self.dormant = true;
+            self.moments.clear();
+            self.sums = [Sum::default(); 3];
+        } else {
+            *self = Self { reported_until: self.reported_until, ..Self::new(now) };
+        }
+    }
+}
