@@ -218,9 +218,14 @@ impl Episode {
             part.has_errors |= finding.severity >= Severity::Error;
             self.started = self.started.min(first);
         }
-        let with_errors = self.services.values().filter(|part| part.has_errors).count();
-        let reached = if with_errors >= CRITICAL_SERVICES { Severity::Critical } else { finding.severity };
+        let reached =
+            if self.services_with_errors() >= CRITICAL_SERVICES { Severity::Critical } else { finding.severity };
         self.severity = self.severity.max(reached);
+    }
+
+    /// In how many of its services there are errors.
+    pub fn services_with_errors(&self) -> usize {
+        self.services.values().filter(|part| part.has_errors).count()
     }
 
     /// Counts findings for which there was no room anywhere else.

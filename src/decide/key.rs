@@ -204,7 +204,7 @@ mod tests {
             ("100%", 64, "100%25"),
             ("a:b/c d", 64, "a%3Ab%2Fc%20d"),
             ("gen_ai.usage.output_tokens", 64, "gen_ai.usage.output_tokens"),
-            (&"k".repeat(80), 64, "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk~e37c7cb78ccb30f0"),
+            (&"k".repeat(100), 64, "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk~e37c7cb78ccb30f0"),
             (&"t".repeat(49), 48, "ttttttttttttttttttttttttttttttt~edbe72e94d06c48c"),
             (&"e".repeat(33), 32, "eeeeeeeeeeeeeee~1a9e39ac1f1d4981"),
             (&"s".repeat(65), 64, "sssssssssssssssssssssssssssssssssssssssssssssss~375a1f00946e079b"),

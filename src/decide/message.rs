@@ -121,6 +121,8 @@ pub struct Message {
     pub opened: Second,
     /// The services and their first evidence, the most probable origin first; never empty.
     pub services: Vec<(Arc<str>, Second)>,
+    /// In how many of them there are errors.
+    pub services_with_errors: usize,
     /// The most telling symptom, of the first service.
     pub lead: Symptom,
     /// The next most telling ones.
@@ -133,6 +135,8 @@ pub struct Message {
     pub window: Window,
     /// The lead's figures in that window; on a resolve those that are normal again, where they are known.
     pub figures: Option<Figures>,
+    /// Whether those are gaps between lines, in seconds, and not lines.
+    pub figures_are_gaps: bool,
     /// Lines of the first service in the window.
     pub window_lines: u64,
     /// Lines of the first service since it was first seen.
@@ -165,7 +169,7 @@ impl Message {
         let sequence = episode.says(second, matches!(status, Status::Update { .. }));
         let symptoms = episode.symptoms();
         let lead = (*symptoms.first()?).clone();
-        let (window, figures) = decided_in(&lead, &status, second, models);
+        let (window, figures, figures_are_gaps) = decided_in(&lead, &status, second, models);
         let services = episode.services();
         let facts = models.facts(&lead.finding.feature.service, window);
         let mut ranges = Vec::new();
@@ -197,6 +201,7 @@ impl Message {
             ended: episode.ended(),
             opened: episode.opened,
             services: services.iter().map(|&(service, first)| (Arc::clone(&service.name), first)).collect(),
+            services_with_errors: episode.services_with_errors(),
             others: symptoms
                 .iter()
                 .skip(1)
@@ -208,6 +213,7 @@ impl Message {
             lead,
             window,
             figures,
+            figures_are_gaps,
             window_lines: facts.lines,
             trained_lines: facts.trained_lines,
             host: facts.host,
@@ -221,21 +227,28 @@ impl Message {
     }
 }
 
-/// The window of a message and the lead's figures in it: those of this second's finding, else what the models say now.
-fn decided_in(lead: &Symptom, status: &Status, second: Second, models: &impl Models) -> (Window, Option<Figures>) {
+/// The window of a message, the lead's figures in it, and whether those are gaps: what this second's finding says, else what the
+/// models say now.
+fn decided_in(
+    lead: &Symptom,
+    status: &Status,
+    second: Second,
+    models: &impl Models,
+) -> (Window, Option<Figures>, bool) {
     let finding = &lead.finding;
     let is_resolve = matches!(status, Status::Resolve { .. });
-    let (window, figures) = match models.figures(&finding.feature) {
-        _ if finding.second == second && !is_resolve => (finding.window, Some(finding.figures)),
-        Some((window, figures)) => (window, Some(figures)),
+    let (window, figures, are_gaps) = match models.figures(&finding.feature) {
+        Some((window, figures)) if finding.second != second || is_resolve => {
+            (window, Some(figures), lead.is_measured_in_gaps())
+        }
         None if is_resolve => {
             let quiet = Window { start: lead.last.plus(1), end: second.plus(1) };
-            (quiet, (lead.is_novelty() && lead.end == Some(End::Quiet)).then(Figures::default))
+            (quiet, (lead.is_novelty() && lead.end == Some(End::Quiet)).then(Figures::default), false)
         }
-        None => (finding.window, Some(finding.figures)),
+        _ => (finding.window, Some(finding.figures), finding.kind == Kind::Silence),
     };
     let end = window.end.min(second.plus(1));
-    (Window { start: window.start.min(end), end }, figures)
+    (Window { start: window.start.min(end), end }, figures, are_gaps)
 }
 
 /// The union of what was read, partition by partition.

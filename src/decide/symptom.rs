@@ -165,6 +165,11 @@ impl Symptom {
         self.end.is_none() && !self.is_notice
     }
 
+    /// Whether the figures that models have of it now are gaps between lines, in seconds, and not lines.
+    pub(super) fn is_measured_in_gaps(&self) -> bool {
+        matches!(self.finding.feature.subject, Subject::Heartbeat(_)) || self.life == Life::WhileAbsent
+    }
+
     /// Whether it is about a template that is new to the service.
     pub fn is_novelty(&self) -> bool {
         self.life == Life::WhilePresent

@@ -62,7 +62,7 @@ pub(super) struct Rates {
     counted_in_minute: Option<i64>,
 }
 
-/// Counted and expected lines of the known templates, per length of window: what traffic explains.
+/// The lines of the known templates and those expected, per length of window: what traffic explains.
 type Traffic = [(f64, f64); 3];
 
 /// How a series is judged.
@@ -192,7 +192,7 @@ impl ServiceRates {
 
     fn traffic(&self) -> Option<Traffic> {
         let known = self.known.as_ref()?;
-        Some([0, 1, 2].map(|place| (known.sum(place), known.expect(place).mean)))
+        Some([0, 1, 2].map(|place| (known.lines_in(place) as f64, known.expect(place).mean)))
     }
 
     /// Judges what has lines in this second.
@@ -287,8 +287,8 @@ impl Trial<'_> {
             let (mut mean, mut variance) = (expected.mean, expected.variance);
             let is_up = counted > mean;
             if let Some(&(total, total_expected)) = self.traffic.and_then(|traffic| traffic.get(place)) {
-                let factor =
-                    ((total - counted).max(0.0) + TRAFFIC_LINES) / ((total_expected - mean).max(0.0) + TRAFFIC_LINES);
+                let others = (total - series.lines_in(place) as f64).max(0.0);
+                let factor = (others + TRAFFIC_LINES) / ((total_expected - mean).max(0.0) + TRAFFIC_LINES);
                 let factor = if is_up { factor.max(1.0) } else { factor.min(1.0) };
                 mean *= factor;
                 variance *= if factor > 1.0 { factor * factor } else { factor };

@@ -64,6 +64,15 @@ struct Moment {
     counted: f64,
 }
 
+/// A window that ends now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sum {
+    lines: u64,
+    counted: f64,
+    /// The place of its first moment.
+    first: usize,
+}
+
 /// What is expected of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Expectation {
@@ -91,11 +100,11 @@ struct Deviation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Series {
     moments: VecDeque<Moment>,
-    /// Sum of each window that ends now, and the place of its first moment.
-    sums: [(f64, usize); 3],
+    sums: [Sum; 3],
     baselines: [Baseline; 3],
-    /// Start of the next window to learn.
+    /// Start of the next window to learn, and when the first of them is due.
     next: [i64; 3],
+    due: i64,
     deviation: Option<Deviation>,
     /// The end of what was reported.
     reported_until: Second,
@@ -106,11 +115,13 @@ pub(super) struct Series {
 impl Series {
     /// A series that can have lines since `birth`; between then and its first line there were none.
     pub(super) fn new(birth: Second) -> Self {
+        let next = WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length));
         Self {
             moments: VecDeque::new(),
-            sums: [(0.0, 0); 3],
+            sums: [Sum::default(); 3],
             baselines: [Baseline::default(); 3],
-            next: WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length)),
+            next,
+            due: birth.0,
             deviation: None,
             reported_until: Second(i64::MIN),
             dormant: false,
@@ -126,23 +137,25 @@ impl Series {
         if lines > 0 {
             let counted = lines as f64;
             self.moments.push_back(Moment { second: now, lines, counted });
-            for (sum, _) in &mut self.sums {
-                *sum += counted;
+            for sum in &mut self.sums {
+                sum.lines += lines;
+                sum.counted += counted;
             }
         }
-        for ((sum, first), length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
-            while let Some(moment) = self.moments.get(*first).filter(|moment| moment.second.0 <= now.0 - length) {
-                *sum -= moment.counted;
-                *first += 1;
+        for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
+            while let Some(moment) = self.moments.get(sum.first).filter(|moment| moment.second.0 <= now.0 - length) {
+                sum.lines -= moment.lines;
+                sum.counted -= moment.counted;
+                sum.first += 1;
             }
-            if *first == self.moments.len() {
-                *sum = 0.0;
+            if sum.first == self.moments.len() {
+                sum.counted = 0.0;
             }
         }
         while self.moments.front().is_some_and(|first| first.second.0 <= now.0 - KEPT_SECONDS) {
             self.moments.pop_front();
-            for (_, first) in &mut self.sums {
-                *first = first.saturating_sub(1);
+            for sum in &mut self.sums {
+                sum.first = sum.first.saturating_sub(1);
             }
         }
     }
@@ -159,6 +172,10 @@ impl Series {
 
     fn learn(&mut self, now: Second, told: &[Window]) {
         let complete = now.0 - LEARN_LAG_SECONDS + 1;
+        if complete < self.due {
+            return;
+        }
+        self.due = i64::MAX;
         let first_told = told.iter().map(|span| span.start.0).min().unwrap_or(i64::MAX);
         for ((baseline, next), length) in self.baselines.iter_mut().zip(&mut self.next).zip(WINDOWS_SECONDS) {
             let aligned = |second: i64| second.div_euclid(length).saturating_mul(length);
@@ -179,6 +196,7 @@ impl Series {
                 }
                 *next = until;
             }
+            self.due = self.due.min(next.saturating_add(length));
         }
     }
 
@@ -189,7 +207,12 @@ impl Series {
 
     /// What the window with this place in [`WINDOWS_SECONDS`] counts as now.
     pub(super) fn sum(&self, place: usize) -> f64 {
-        self.sums.get(place).map_or(0.0, |&(sum, _)| sum)
+        self.sums.get(place).map_or(0.0, |sum| sum.counted)
+    }
+
+    /// The lines of that window, also those that were reported.
+    pub(super) fn lines_in(&self, place: usize) -> u64 {
+        self.sums.get(place).map_or(0, |sum| sum.lines)
     }
 
     /// What is expected of a window. Sparse and young series lean on the shortest window and on the prior.
@@ -246,9 +269,14 @@ impl Series {
             self.moments.push_back(Moment { second, lines, counted });
         }
         self.moments.append(&mut inside);
-        for ((sum, first), length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
-            *first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
-            *sum = self.moments.iter().skip(*first).map(|moment| moment.counted).sum();
+        for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
+            let first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
+            let (lines, counted) = self
+                .moments
+                .iter()
+                .skip(first)
+                .fold((0, 0.0), |(lines, counted), moment| (lines + moment.lines, counted + moment.counted));
+            *sum = Sum { lines, counted, first };
         }
     }
 
@@ -258,7 +286,7 @@ impl Series {
         if self.lines(now, 300).0 == 0 {
             self.dormant = true;
             self.moments.clear();
-            self.sums = [(0.0, 0); 3];
+            self.sums = [Sum::default(); 3];
         } else {
             *self = Self { reported_until: self.reported_until, ..Self::new(now) };
         }
