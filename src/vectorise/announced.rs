@@ -58,7 +58,8 @@ impl Announced {
         }
         let hour = second.0.div_euclid(AGAIN_AFTER_SECONDS);
         let minute = second.0.div_euclid(SAMPLE_EVERY_SECONDS);
-        let last = self.pairs.entry((service, template)).or_insert(Last { hour, announced: second, minute, smallest: order });
+        let last =
+            self.pairs.entry((service, template)).or_insert(Last { hour, announced: second, minute, smallest: order });
         (last.minute, last.smallest) = (minute, order);
     }
 
