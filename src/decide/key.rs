@@ -94,13 +94,13 @@ fn digest(text: &str) -> String {
 }
 
 /// The key of what is wrong with `subject` in `service`.
-pub fn dedup_key(service: &Service, subject: Subject) -> String {
+pub(super) fn dedup_key(service: &Service, subject: Subject) -> String {
     let domain = domain(service.environment.as_deref());
     format!("{domain}/{}:{}", key_part(&identity(&service.name), SERVICE_CHARS_MAX), anchor(subject))
 }
 
 /// The group key of episodes that began with `episode`.
-pub fn group_key(environment: Option<&str>, episode: EpisodeId) -> String {
+pub(super) fn group_key(environment: Option<&str>, episode: EpisodeId) -> String {
     format!("{}:{episode}", domain(environment))
 }
 

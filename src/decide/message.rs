@@ -13,9 +13,9 @@ use crate::record::{Offset, Partition, Second, StreamTime, TimeBasis};
 use crate::score::{Detector, Figures, Kind, Severity, Window};
 
 /// How many symptoms a message brings.
-pub const SYMPTOMS_PER_MESSAGE_MAX: usize = 10;
+pub(super) const SYMPTOMS_PER_MESSAGE_MAX: usize = 10;
 /// How many ranges of offsets a message brings.
-pub const RANGES_MAX: usize = 64;
+pub(super) const RANGES_MAX: usize = 64;
 /// How far back records are looked for where the window itself has none, in seconds.
 const LOOK_BACK_S: i64 = 590;
 
@@ -119,7 +119,7 @@ pub struct Message {
     pub ended: Second,
     /// When it opened.
     pub opened: Second,
-    /// The services and their first evidence, the most probable origin first; never empty.
+    /// The services and when each was first found, the most probable origin first; never empty.
     pub services: Vec<(Arc<str>, Second)>,
     /// In how many of them there are errors.
     pub services_with_errors: usize,
@@ -200,7 +200,7 @@ impl Message {
             started: episode.started,
             ended: episode.ended(),
             opened: episode.opened,
-            services: services.iter().map(|&(service, first)| (Arc::clone(&service.name), first)).collect(),
+            services: services.iter().map(|&(service, found)| (Arc::clone(&service.name), found)).collect(),
             services_with_errors: episode.services_with_errors(),
             others: symptoms
                 .iter()
@@ -228,7 +228,7 @@ impl Message {
 }
 
 /// The window of a message, the lead's figures in it, and whether those are gaps: what this second's finding says, else what the
-/// models say now.
+/// models say now. What is over is measured since it was over, for no other window is free of it.
 fn decided_in(
     lead: &Symptom,
     status: &Status,
@@ -236,19 +236,30 @@ fn decided_in(
     models: &impl Models,
 ) -> (Window, Option<Figures>, bool) {
     let finding = &lead.finding;
-    let is_resolve = matches!(status, Status::Resolve { .. });
-    let (window, figures, are_gaps) = match models.figures(&finding.feature) {
-        Some((window, figures)) if finding.second != second || is_resolve => {
-            (window, Some(figures), lead.is_measured_in_gaps())
-        }
-        None if is_resolve => {
+    let now = models.figures(&finding.feature);
+    let (window, figures, are_gaps) = match (status, now) {
+        (Status::Resolve { .. }, now) if lead.end == Some(End::Quiet) && !lead.is_measured_in_gaps() => {
             let quiet = Window { start: lead.last.plus(1), end: second.plus(1) };
-            (quiet, (lead.is_novelty() && lead.end == Some(End::Quiet)).then(Figures::default), false)
+            let is_known = now.is_some() || lead.is_novelty();
+            let figures = is_known.then(|| since_then(lead.quiet_lines, quiet, now));
+            (quiet, figures, false)
+        }
+        (Status::Resolve { .. }, None) => (Window { start: finding.window.start, end: second.plus(1) }, None, false),
+        (status, Some((window, figures))) if finding.second != second || matches!(status, Status::Resolve { .. }) => {
+            (window, Some(figures), lead.is_measured_in_gaps())
         }
         _ => (finding.window, Some(finding.figures), finding.kind == Kind::Silence),
     };
     let end = window.end.min(second.plus(1));
     (Window { start: window.start.min(end), end }, figures, are_gaps)
+}
+
+/// Lines since it was over, and what the models would expect in that time. A band for a span of this length is not known.
+#[expect(clippy::cast_precision_loss, reason = "counts of lines and seconds are far below 2^52")]
+fn since_then(lines: u64, quiet: Window, now: Option<(Window, Figures)>) -> Figures {
+    let seconds = |window: Window| window.end.since(window.start).max(1) as f64;
+    let expected = now.map_or(0.0, |(window, figures)| figures.expected * seconds(quiet) / seconds(window));
+    Figures { observed: lines as f64, expected, expected_low: 0.0, expected_high: 0.0 }
 }
 
 /// The union of what was read, partition by partition.

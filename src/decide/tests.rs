@@ -172,7 +172,10 @@ fn notices_have_a_lane_of_their_own() {
     let opened = step(&mut decider, 0, vec![new(0, "a", 1)]);
     assert_eq!((opened.len(), opened[0].severity), (1, Severity::Info));
     for at in 1..12 {
-        assert!(step(&mut decider, at, vec![new(at, "a", 1 + at as u64)]).is_empty(), "one notice for them all");
+        assert!(
+            step(&mut decider, at, vec![new(at, "a", 1 + at.unsigned_abs())]).is_empty(),
+            "one notice for them all"
+        );
     }
     // A problem of the service does not join it, and later notices add to the problem without prolonging it.
     let problem = step(&mut decider, 20, vec![spike(20, "a", 100, Severity::Warning)]);

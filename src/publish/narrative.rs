@@ -122,9 +122,9 @@ fn origin(message: &Message) -> String {
         text.push_str(&format!(", most lines of the window come from host {}", named(host)));
     }
     text.push('.');
-    if let [(first, began), (second, followed), ..] = message.services.as_slice() {
+    if let [(first, found), (second, followed), ..] = message.services.as_slice() {
         let (first, second) = (named(first), named(second));
-        text.push_str(&match followed.since(*began) {
+        text.push_str(&match followed.since(*found) {
             lead @ 1.. => format!(" {first} came first, {} before {second}, and is ranked as the origin.", span(lead)),
             _ => format!(" {first} and {second} began together; {first} is ranked first."),
         });
@@ -154,6 +154,9 @@ fn gravity(message: &Message) -> String {
 
 /// The nearest known cluster of windows, and what differs from it.
 fn normal(message: &Message, nearest: &NearestCluster) -> String {
+    if nearest.distance <= nearest.radius && nearest.added.is_empty() && nearest.missing.is_empty() {
+        return String::new();
+    }
     let service = named(&message.lead.finding.feature.service.name);
     let family = quoted(&nearest.family, QUOTE_CHARS / 2);
     let mut text = format!(

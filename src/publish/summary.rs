@@ -102,7 +102,7 @@ fn normal_again(message: &Message, subject: &str) -> String {
         return format!("{subject} back for {quiet}, usually every {}", span_of(expected));
     }
     let within = span(message.window.end.since(message.window.start));
-    format!("{subject} back to {} in {within} (expected {}) for {quiet}", said(observed), said(expected))
+    format!("{subject} back to {} in the last {within} (expected {})", said(observed), said(expected))
 }
 
 /// The other services, and whether it was there before.

@@ -111,6 +111,9 @@ pub(super) fn since(moment: Second, now: StreamTime) -> String {
 /// From when to when: with seconds where it is short.
 pub(super) fn between(start: Second, end: Second, now: StreamTime) -> String {
     let has_seconds = end.since(start) < 120;
+    if start == end {
+        return format!("at {} UTC", clock(start, now, has_seconds));
+    }
     format!("from {} to {} UTC", clock(start, now, has_seconds), clock(end, now, has_seconds))
 }
 
