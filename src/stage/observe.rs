@@ -73,20 +73,21 @@ impl Observer {
         self.clocks.get(partition).and_then(PartitionClock::latest)
     }
 
-    /// Takes one record of a partition that was assigned, read at this wall time.
-    pub fn record<'a>(&'a mut self, partition: &Partition, record: &Record<'a>, wall_ms: i64) -> Outcome<'a> {
-        let Some(clock) = self.clocks.get_mut(partition) else { return Outcome::Empty };
+    /// Takes one record of a partition that was assigned, read at this wall time. `None` where it is of another
+    /// partition: what was read before an assignment was lost may still be handed out after it, and belongs to somebody else.
+    pub fn record<'a>(&'a mut self, partition: &Partition, record: &Record<'a>, wall_ms: i64) -> Option<Outcome<'a>> {
+        let clock = self.clocks.get_mut(partition)?;
         clock.to = record.offset.next();
         clock.dirty = true;
         let decoded = match self.decoder.decode(record) {
             Ok(line) => line,
             Err(NotALine::Empty) => {
                 clock.outcomes.empty += 1;
-                return Outcome::Empty;
+                return Some(Outcome::Empty);
             }
             Err(NotALine::Reject(reject)) => {
                 clock.outcomes.rejects += 1;
-                return Outcome::Rejected(reject);
+                return Some(Outcome::Rejected(reject));
             }
         };
         let (time, basis, clamped) = resolve_time(decoded.time, record.timestamp, clock, self.lateness_ms);
@@ -115,12 +116,12 @@ impl Observer {
         });
         let Some((_, skeleton)) = template else {
             clock.outcomes.continuations += 1;
-            return Outcome::Continuation { service, time };
+            return Some(Outcome::Continuation { service, time });
         };
         clock.outcomes.lines += 1;
         clock.outcomes.late += u64::from(placed.late);
         clock.outcomes.clamped += u64::from(clamped);
-        Outcome::Decoded { template: skeleton.id, service, level: decoded.level, time }
+        Some(Outcome::Decoded { template: skeleton.id, service, level: decoded.level, time })
     }
 
     /// A partition has nothing more to read at this wall time.
@@ -229,6 +230,19 @@ mod tests {
         assert_eq!(observer.ahead(), [partitions[1].clone()]);
         observer.at_end(&partitions[0], 1);
         assert_eq!(observer.ahead(), []);
+    }
+
+    #[test]
+    fn a_record_of_a_lost_partition_is_not_ours() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partition = Partition::new(Topic::new("logs"), 0);
+        let record = Record { offset: Offset(0), timestamp: None, value: Some(b"hello") };
+        observer.assign(partition.clone(), Offset(0), None);
+        assert!(observer.record(&partition, &record, 0).is_some());
+        observer.drop_all();
+        assert_eq!(observer.record(&partition, &record, 0), None);
+        assert!(!observer.is_dirty());
+        assert_eq!(observer.flush(BTreeMap::new(), 0).cells.len(), 0);
     }
 
     #[test]
