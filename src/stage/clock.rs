@@ -10,6 +10,8 @@ use crate::vectorise::wire::Outcomes;
 const MEDIAN_OF: usize = 9;
 /// A partition without lines for this long is idle and moves on by the wall clock.
 const IDLE_AFTER_MS: i64 = 1_000;
+/// What passes between two looks that are further apart than this is no silence: the broker or this process was away.
+const LOOK_WITHIN_MS: i64 = 3_000;
 /// A partition that was idle for this long holds nobody back any more.
 const PATIENCE_MS: i64 = 10_000;
 /// What the metadata begins with: the version of its form.
@@ -31,6 +33,8 @@ pub(super) struct PartitionClock {
     last_times: Vec<StreamTime>,
     /// Wall time of the last line, or of the last promise made in its place.
     moved_at_ms: Option<i64>,
+    /// Wall time at which it was last read, or known to have nothing to read.
+    looked_at_ms: Option<i64>,
     idle_since_ms: Option<i64>,
     /// First offset that no flush covers yet.
     pub(super) from: Offset,
@@ -51,6 +55,7 @@ impl PartitionClock {
             watermark: None,
             last_times: Vec::with_capacity(MEDIAN_OF + 1),
             moved_at_ms: None,
+            looked_at_ms: None,
             idle_since_ms: None,
             from,
             to: from,
@@ -94,6 +99,7 @@ impl PartitionClock {
         let median = filled.get((filled.len().saturating_sub(1)) / 2).copied();
         self.watermark = self.watermark.max(median);
         self.moved_at_ms = Some(wall_ms);
+        self.looked_at_ms = Some(wall_ms);
         self.idle_since_ms = None;
         self.dirty = true;
         Placed { time: counted_at, late }
@@ -102,6 +108,11 @@ impl PartitionClock {
     /// The partition has nothing more to read at this wall time. Its promise moves on with the wall clock, and after the
     /// patience it holds nobody back.
     pub(super) fn at_end(&mut self, wall_ms: i64) {
+        if self.looked_at_ms.is_none_or(|looked_ms| wall_ms.saturating_sub(looked_ms) > LOOK_WITHIN_MS) {
+            self.moved_at_ms = Some(wall_ms);
+            self.idle_since_ms = None;
+        }
+        self.looked_at_ms = Some(wall_ms);
         let idle_since_ms = *self.idle_since_ms.get_or_insert(wall_ms);
         if let Some(watermark) = self.watermark {
             let passed_ms = wall_ms.saturating_sub(*self.moved_at_ms.get_or_insert(wall_ms));
@@ -203,16 +214,32 @@ mod tests {
         clock.at_end(2_500);
         assert_eq!(clock.watermark, Some(StreamTime(12_000)));
         assert!(!clock.is_idle(2_500));
+        for wall_ms in (2_500..900 + PATIENCE_MS).step_by(1_000) {
+            clock.at_end(wall_ms);
+        }
         assert!(clock.is_idle(900 + PATIENCE_MS));
         clock.place(StreamTime(13_000), LATENESS_MS, 11_000);
         assert!(!clock.is_idle(60_000));
     }
 
     #[test]
+    fn what_passes_while_nobody_looks_is_no_silence() {
+        let mut clock = clock();
+        clock.place(StreamTime(10_000), LATENESS_MS, 500);
+        clock.at_end(1_000);
+        clock.at_end(21_000);
+        assert_eq!(clock.watermark, Some(StreamTime(10_000)));
+        assert!(!clock.is_idle(21_000));
+        clock.at_end(22_000);
+        assert_eq!(clock.watermark, Some(StreamTime(11_000)));
+    }
+
+    #[test]
     fn an_empty_partition_becomes_idle_without_a_watermark() {
         let mut clock = clock();
-        clock.at_end(0);
-        clock.at_end(PATIENCE_MS);
+        for wall_ms in (0..=PATIENCE_MS).step_by(1_000) {
+            clock.at_end(wall_ms);
+        }
         assert!(clock.is_idle(PATIENCE_MS));
         assert_eq!(clock.complete_until(LATENESS_MS), None);
     }

@@ -105,7 +105,14 @@ impl ClientContext for Events {
 
 #[derive(Deserialize)]
 struct Statistics {
+    brokers: BTreeMap<String, BrokerStatistics>,
     topics: BTreeMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    nodeid: i32,
+    state: String,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +123,7 @@ struct TopicStatistics {
 #[derive(Deserialize)]
 struct PartitionStatistics {
     partition: i32,
+    leader: i32,
     next_offset: i64,
     app_offset: i64,
     eof_offset: i64,
@@ -126,12 +134,15 @@ struct PartitionStatistics {
 impl Statistics {
     fn positions(self) -> Vec<Position> {
         let mut positions = Vec::new();
+        let is_up = |leader| self.brokers.values().any(|broker| broker.nodeid == leader && broker.state == "UP");
         for (topic, statistics) in self.topics {
             let topic = Topic::new(&topic);
             for partition in statistics.partitions.into_values().filter(|partition| partition.partition >= 0) {
                 // librdkafka's own lag counts from the stored offset, which we never store; and the last records of a
                 // transactional topic are markers, which nobody reads.
-                let at_end = partition.eof_offset >= 0
+                // A broker that is away has no end: what is written in the meantime comes later.
+                let at_end = is_up(partition.leader)
+                    && partition.eof_offset >= 0
                     && partition.eof_offset == partition.next_offset
                     && partition.fetchq_cnt == 0;
                 let lag = if at_end { 0 } else { (partition.ls_offset - partition.app_offset.max(0)).max(0) };

@@ -14,8 +14,8 @@ use crate::support::recording::{Line, Recording};
 const LATENESS_MS: i64 = 5_000;
 const PARTITIONS: i32 = 3;
 
-/// Sends the lines through observers, each with some of the partitions, and one judge. Flushes come at random moments; after
-/// each, `meanwhile` may do what must change nothing.
+/// Sends the lines through observers, each with some of the partitions, and one judge. How far the partitions are apart and
+/// when there is a flush is drawn by lot; after each, `meanwhile` may do what must change nothing.
 fn judged(
     lines: &[Line],
     observers: usize,
@@ -30,16 +30,24 @@ fn judged(
         working[number % observers].assign(partition.clone(), Offset(0), None);
     }
     let (mut random, mut judge, mut messages) = (Random::new(seed), Judge::new(), Vec::new());
-    for (index, line) in lines.iter().enumerate() {
-        let number = index % partitions.len();
-        let offset = Offset(i64::try_from(index / partitions.len()).unwrap());
-        let timestamp = Some((line.time_ms, TimeBasis::KafkaCreate));
-        let record = Record { offset, timestamp, value: Some(line.json.as_bytes()) };
-        working[number % observers].record(&partitions[number], &record, 0);
-        if random.below(2_000) == 0 {
-            let which = usize::try_from(random.below(observers as u64)).unwrap();
-            send(working[which].flush(roster.clone(), 0), &mut judge, &mut messages);
-            meanwhile(&mut working[which], &mut judge);
+    let mut unread: Vec<_> =
+        (0..partitions.len()).map(|n| lines.iter().skip(n).step_by(partitions.len()).zip(0..)).collect();
+    let mut is_left = true;
+    while is_left {
+        is_left = false;
+        for (number, partition) in partitions.iter().enumerate() {
+            let observer = &mut working[number % observers];
+            let batch = usize::try_from(random.below(5_000)).unwrap();
+            for (line, offset) in unread[number].by_ref().take(batch) {
+                is_left = true;
+                let timestamp = Some((line.time_ms, TimeBasis::KafkaCreate));
+                let record = Record { offset: Offset(offset), timestamp, value: Some(line.json.as_bytes()) };
+                observer.record(partition, &record, 0);
+                if random.below(2_000) == 0 {
+                    send(observer.flush(roster.clone(), 0), &mut judge, &mut messages);
+                    meanwhile(observer, &mut judge);
+                }
+            }
         }
     }
     for observer in &mut working {

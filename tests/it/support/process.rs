@@ -99,8 +99,8 @@ impl Setup {
         Instance { child, log, admin }
     }
 
-    /// Waits until every record that is in the topic now was observed and what was seen of it was judged.
-    pub fn wait_until_judged(&self, client: &Client, limit: Duration) {
+    /// Waits until every record that is in the topic now was observed.
+    pub fn wait_until_observed(&self, client: &Client, limit: Duration) {
         let ends = client.ends(&self.topic, Isolation::Uncommitted);
         eventually("the observers to reach the end", limit, || {
             let committed = client.committed(&self.group, &self.topic);
@@ -109,6 +109,11 @@ impl Setup {
             }
             Err(format!("committed {committed:?} of {ends:?}"))
         });
+    }
+
+    /// Waits until every record that is in the topic now was observed and what was seen of it was judged.
+    pub fn wait_until_judged(&self, client: &Client, limit: Duration) {
+        self.wait_until_observed(client, limit);
         // Progress is written at least once a second, so the judges come to commit beyond this end even if it is behind a marker.
         let tallies = self.ours("tallies");
         let ends = client.ends(&tallies, Isolation::Committed);
