@@ -391,7 +391,8 @@ fn error_of_poll(error: &KafkaError) -> Result<(), CommitError> {
                 Err(CommitError::Permanent(reason))
             }
             _ => {
-                warn!(reason, "while reading");
+                // The client's own callback has said so already.
+                debug!(reason, "while reading");
                 Ok(())
             }
         },
