@@ -104,7 +104,7 @@ pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
 /// Says the same error of librdkafka once in a while only: while a broker is away it comes many times a second.
 #[derive(Default)]
 pub(super) struct Complaints {
-    last: Mutex<Option<(RDKafkaErrorCode, Instant)>>,
+    said: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
 }
 
 impl Complaints {
@@ -113,11 +113,12 @@ impl Complaints {
     /// Says an error of this client, unless it was said just now.
     pub(super) fn say(&self, client: &str, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|(said, at)| said == code && at.elapsed() < Self::EVERY) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|(_, at)| at.elapsed() < Self::EVERY);
+        if said.iter().any(|(said, _)| *said == code) {
             return;
         }
-        *last = Some((code, Instant::now()));
+        said.push((code, Instant::now()));
         tracing::warn!(client, reason, "{}", describe(error));
     }
 }
