@@ -1,7 +1,10 @@
 //! The settings of the two clients, each with its reason.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::Kafka;
 
@@ -96,6 +99,28 @@ pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
         // The broker's topics decide how large a record may be, not the client.
         .set("message.max.bytes", "33554432");
     with_properties(config, kafka)
+}
+
+/// Says the same error of librdkafka once in a while only: while a broker is away it comes many times a second.
+#[derive(Default)]
+pub(super) struct Complaints {
+    said: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
+}
+
+impl Complaints {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    /// Says an error of this client, unless it was said just now.
+    pub(super) fn say(&self, client: &str, error: &KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|(_, at)| at.elapsed() < Self::EVERY);
+        if said.iter().any(|(said, _)| *said == code) {
+            return;
+        }
+        said.push((code, Instant::now()));
+        tracing::warn!(client, reason, "{}", describe(error));
+    }
 }
 
 /// An error of Kafka in one line, without the names of Rust's types.

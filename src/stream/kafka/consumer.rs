@@ -11,6 +11,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use serde::Deserialize;
 
+use super::client::Complaints;
 use crate::record::{Partition, Topic};
 
 /// The context of a consumer.
@@ -19,6 +20,7 @@ pub(super) struct Events {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
     has_rebalances: AtomicBool,
     positions: Mutex<Option<Vec<Position>>>,
+    complaints: Complaints,
     /// Set when nobody handles rebalances any more: they are answered at once, else closing would wait for ever.
     is_closing: AtomicBool,
 }
@@ -99,7 +101,7 @@ impl ClientContext for Events {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(reason, "consumer: {}", super::describe(&error));
+        self.complaints.say("consumer", &error, reason);
     }
 }
 

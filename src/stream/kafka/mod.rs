@@ -1,6 +1,7 @@
 //! The log that is Kafka: one consumer of a group and one transactional producer, on one thread.
 
 mod client;
+mod commit;
 mod consumer;
 mod log;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]

@@ -10,6 +10,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use super::client::Complaints;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
 use crate::publish::OutputRecord;
@@ -34,6 +35,7 @@ pub(super) enum Failure {
 #[derive(Default)]
 pub(super) struct Deliveries {
     failed: Mutex<Option<RDKafkaErrorCode>>,
+    complaints: Complaints,
 }
 
 impl Deliveries {
@@ -44,7 +46,7 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(reason, "producer: {}", describe(&error));
+        self.complaints.say("producer", &error, reason);
     }
 }
 
