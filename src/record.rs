@@ -109,10 +109,11 @@ impl Second {
 }
 
 /// What the time of a line rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeBasis {
     /// The line's own time.
+    #[default]
     Log,
     /// The time at which its producer sent it.
     KafkaCreate,

@@ -30,7 +30,7 @@ const PATTERNS: [(&str, &str); 13] = [
     ),
     (
         "secret",
-        r#"(?i)(?P<keep>(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*(?:=>|:=|=|:)\s*)(?P<value>"[^"]*"|'[^']*'|[^\s,;&"'{}()\[\]]+)"#,
+        r#"(?i)(?P<keep>(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*(?:=>|:=|=|:)\s*)(?P<value>"[^"]*"|'[^']*'|[^\s,;&"'{}()\[\]>][^\s,;&"'{}()\[\]]*)"#,
     ),
     ("email", r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+\b"),
     ("card", r"\b[2-6](?:[ -]?[0-9]){12,18}\b"),
@@ -95,6 +95,7 @@ mod tests {
             ("login password=hunter2 ok", "login password=[REDACTED:secret] ok"),
             (r#"{"api_key": "abc123", "n": 1}"#, r#"{"api_key": [REDACTED:secret], "n": 1}"#),
             ("db_passwd: s3cr3t!", "db_passwd: [REDACTED:secret]"),
+            ("password=>hunter2", "password=>[REDACTED:secret]"),
             ("Authorization: Bearer abcdef123456", "Authorization: Bearer [REDACTED:authorization]"),
             ("sent bearer abcdef123456.", "sent bearer [REDACTED:authorization]"),
             ("t eyJhbGciOiJI.eyJzdWIiOiIx.SflKxw end", "t [REDACTED:jwt] end"),
@@ -121,6 +122,7 @@ mod tests {
             "token <NUM> password=<*> for user bob",
             "at 2026-11-23T08:01:02.003Z 10.0.0.1:8080 GET /a@b",
             "secretary keyboard tokens",
+            "password=>[REDACTED:secret]",
         ] {
             assert_eq!(redact(text).unwrap(), (text.into(), 0));
         }

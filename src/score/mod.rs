@@ -29,6 +29,7 @@ mod series;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use serde::{Deserialize, Serialize};
 

@@ -60,8 +60,16 @@ impl Baseline {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Moment {
     second: Second,
-    lines: u64,
-    counted: f64,
+    lines: u32,
+    counted: f32,
+}
+
+impl Moment {
+    /// Small, for there are hundreds of each series.
+    #[expect(clippy::cast_possible_truncation, reason = "the sums take each as it was rounded, so they stay exact")]
+    fn new(second: Second, lines: u64, counted: f64) -> Self {
+        Self { second, lines: u32::try_from(lines).unwrap_or(u32::MAX), counted: counted as f32 }
+    }
 }
 
 /// A window that ends now.
@@ -135,17 +143,17 @@ impl Series {
         }
         self.learn(now, told);
         if lines > 0 {
-            let counted = lines as f64;
-            self.moments.push_back(Moment { second: now, lines, counted });
+            let moment = Moment::new(now, lines, lines as f64);
+            self.moments.push_back(moment);
             for sum in &mut self.sums {
-                sum.lines += lines;
-                sum.counted += counted;
+                sum.lines += u64::from(moment.lines);
+                sum.counted += f64::from(moment.counted);
             }
         }
         for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
             while let Some(moment) = self.moments.get(sum.first).filter(|moment| moment.second.0 <= now.0 - length) {
-                sum.lines -= moment.lines;
-                sum.counted -= moment.counted;
+                sum.lines -= u64::from(moment.lines);
+                sum.counted -= f64::from(moment.counted);
                 sum.first += 1;
             }
             if sum.first == self.moments.len() {
@@ -192,7 +200,7 @@ impl Series {
                 let until = *next + length;
                 if !told.iter().any(|span| span.start.0 < until && *next < span.end.0) {
                     let window = self.moments.iter().skip(first).take_while(|moment| moment.second.0 < until);
-                    baseline.learn(window.map(|moment| moment.counted).sum());
+                    baseline.learn(window.map(|moment| f64::from(moment.counted)).sum());
                 }
                 *next = until;
             }
@@ -237,7 +245,8 @@ impl Series {
         let window = self.moments.iter().rev().take_while(|moment| moment.second.0 > now.0 - seconds);
         let window = window.filter(|moment| moment.second <= now);
         window.fold((0, 0), |(all, new), moment| {
-            (all + moment.lines, new + if moment.second >= self.reported_until { moment.lines } else { 0 })
+            let lines = u64::from(moment.lines);
+            (all + lines, new + if moment.second >= self.reported_until { lines } else { 0 })
         })
     }
 
@@ -263,19 +272,19 @@ impl Series {
         let counted = expected / length as f64;
         for second in (start..=now.0).map(Second) {
             let lines = match inside.front() {
-                Some(moment) if moment.second == second => inside.pop_front().map_or(0, |moment| moment.lines),
+                Some(moment) if moment.second == second => {
+                    inside.pop_front().map_or(0, |moment| u64::from(moment.lines))
+                }
                 _ => 0,
             };
-            self.moments.push_back(Moment { second, lines, counted });
+            self.moments.push_back(Moment::new(second, lines, counted));
         }
         self.moments.append(&mut inside);
         for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
             let first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
-            let (lines, counted) = self
-                .moments
-                .iter()
-                .skip(first)
-                .fold((0, 0.0), |(lines, counted), moment| (lines + moment.lines, counted + moment.counted));
+            let (lines, counted) = self.moments.iter().skip(first).fold((0, 0.0), |(lines, counted), moment| {
+                (lines + u64::from(moment.lines), counted + f64::from(moment.counted))
+            });
             *sum = Sum { lines, counted, first };
         }
     }

@@ -19,6 +19,8 @@ pub(super) type SampleOrder = (StreamTime, u64);
 #[derive(Clone, Copy)]
 struct Last {
     hour: i64,
+    /// The earliest second of that hour in which the skeleton was announced.
+    announced: Second,
     minute: i64,
     smallest: SampleOrder,
 }
@@ -38,8 +40,11 @@ impl Announced {
         let minute = second.0.div_euclid(SAMPLE_EVERY_SECONDS);
         match self.pairs.get_mut(&(service, template)) {
             Some(last) => {
-                let announce = last.hour != hour;
-                last.hour = hour;
+                // A partition that lags comes to earlier seconds, which are judged before those that have the skeleton.
+                let announce = last.hour != hour || second < last.announced;
+                if announce {
+                    (last.hour, last.announced) = (hour, second);
+                }
                 (announce, (last.minute == minute).then_some(last.smallest))
             }
             None => (true, None),
@@ -53,7 +58,9 @@ impl Announced {
         }
         let hour = second.0.div_euclid(AGAIN_AFTER_SECONDS);
         let minute = second.0.div_euclid(SAMPLE_EVERY_SECONDS);
-        self.pairs.insert((service, template), Last { hour, minute, smallest: order });
+        let last =
+            self.pairs.entry((service, template)).or_insert(Last { hour, announced: second, minute, smallest: order });
+        (last.minute, last.smallest) = (minute, order);
     }
 
     /// Forgets everything.

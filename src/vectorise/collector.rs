@@ -206,11 +206,12 @@ impl LiveTemplate {
         if let Some(lines) = self.tally.lines.get_mut(line.level.index()) {
             *lines += 1;
         }
-        for (slot, parameter) in skeleton.parameters.iter().take(SLOTS_PER_TEMPLATE_MAX).enumerate() {
-            if parameter.kind != ParameterKind::Number {
+        for parameter in skeleton.parameters {
+            let slot = usize::from(parameter.slot);
+            if parameter.kind != ParameterKind::Number || slot >= SLOTS_PER_TEMPLATE_MAX {
                 continue;
             }
-            let Some(value) = text.get(parameter.start as usize..parameter.end as usize).and_then(number) else { continue };
+            let Some(value) = number(parameter.text(text)) else { continue };
             if self.tally.slots.len() <= slot {
                 self.tally.slots.resize_with(slot + 1, Sketch::default);
             }
@@ -223,7 +224,7 @@ impl LiveTemplate {
     /// Takes the line as sample if it is smaller than what was sent for this minute. Of lines that read alike the one with
     /// the smallest coordinates stands for them.
     fn offer(&mut self, line: &Line<'_>, text: &str, truncated: bool, order: SampleOrder) -> bool {
-        let position = (order, &*line.partition.topic.name(), line.partition.number, line.offset.0);
+        let position = (order, line.partition.topic.name(), line.partition.number, line.offset.0);
         let better = match &self.tally.sample {
             Some(kept) => position < ((kept.time, kept.text_hash), &*kept.topic, kept.partition, kept.offset),
             None => self.floor.is_none_or(|floor| order <= floor),

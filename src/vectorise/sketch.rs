@@ -120,7 +120,9 @@ mod tests {
     #[test]
     fn every_key_survives_the_wire() {
         let numbers = [0.0, 1e-30, 0.5, 7.25, 999.5, 1e6, 1e300, -3.5, -1e12];
-        for key in numbers.map(|value| SketchKey::of(Number::Decimal(value))).into_iter().chain([SketchKey::Integer(999)]) {
+        for key in
+            numbers.map(|value| SketchKey::of(Number::Decimal(value))).into_iter().chain([SketchKey::Integer(999)])
+        {
             assert_eq!(SketchKey::from_code(key.code()), Some(key));
         }
         assert_eq!(SketchKey::from_code(u32::MAX), None);

@@ -3,6 +3,8 @@
 //! Tallies are kept for weeks and read by later versions, so this is the one format of Eddyline that must stay readable:
 //! fields are only ever added. One Kafka record of the tallies topic holds one [`Flush`].
 
+mod proto;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -72,7 +74,11 @@ impl Flush {
     pub fn encode(&self) -> Vec<u8> {
         let mut topics = Topics::default();
         let message = proto::Flush {
-            roster: self.roster.iter().map(|(topic, &partitions)| proto::Roster { topic: topics.number(topic), partitions }).collect(),
+            roster: self
+                .roster
+                .iter()
+                .map(|(topic, &partitions)| proto::Roster { topic: topics.number(topic), partitions })
+                .collect(),
             cells: self
                 .cells
                 .iter()
@@ -99,7 +105,8 @@ impl Flush {
         }
         for cell in message.cells {
             let second = Second(cell.second);
-            let service = Service { environment: cell.environment.as_deref().map(Arc::from), name: Arc::from(&*cell.service) };
+            let service =
+                Service { environment: cell.environment.as_deref().map(Arc::from), name: Arc::from(&*cell.service) };
             flush.cells.entry(second).or_default().entry(service).or_default().merge(decode_cell(cell, &topic)?);
         }
         for progress in message.progress {
@@ -215,7 +222,7 @@ fn encode_template(id: TemplateId, tally: &TemplateTally, topics: &mut Topics) -
             .flat_map(|(level, &lines)| [level as u64, lines])
             .collect(),
         late: tally.late,
-        late_level: tally.late_level.index() as u32,
+        late_level: u32::try_from(tally.late_level.index()).unwrap_or_default(),
         skeleton: tally.skeleton.as_deref().map(str::to_owned),
         sample: tally.sample.as_ref().map(|sample| proto::Sample {
             time_ms: sample.time.0,
@@ -291,147 +298,4 @@ fn fill<const N: usize>(counts: &[u64]) -> [u64; N] {
         *place = count;
     }
     filled
-}
-
-/// The messages as they stand in `deploy/schemas/tallies.proto`.
-mod proto {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Flush {
-        #[prost(string, repeated, tag = "1")]
-        pub(super) topics: Vec<String>,
-        #[prost(message, repeated, tag = "2")]
-        pub(super) roster: Vec<Roster>,
-        #[prost(message, repeated, tag = "3")]
-        pub(super) cells: Vec<Cell>,
-        #[prost(message, repeated, tag = "4")]
-        pub(super) progress: Vec<Progress>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Roster {
-        #[prost(uint32, tag = "1")]
-        pub(super) topic: u32,
-        #[prost(uint32, tag = "2")]
-        pub(super) partitions: u32,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Progress {
-        #[prost(uint32, tag = "1")]
-        pub(super) topic: u32,
-        #[prost(int32, tag = "2")]
-        pub(super) partition: i32,
-        #[prost(int64, tag = "3")]
-        pub(super) from: i64,
-        #[prost(int64, tag = "4")]
-        pub(super) to: i64,
-        #[prost(sint64, optional, tag = "5")]
-        pub(super) complete_until_ms: Option<i64>,
-        #[prost(bool, tag = "6")]
-        pub(super) idle: bool,
-        #[prost(uint64, tag = "7")]
-        pub(super) lines: u64,
-        #[prost(uint64, tag = "8")]
-        pub(super) continuations: u64,
-        #[prost(uint64, tag = "9")]
-        pub(super) rejects: u64,
-        #[prost(uint64, tag = "10")]
-        pub(super) empty: u64,
-        #[prost(uint64, tag = "11")]
-        pub(super) late: u64,
-        #[prost(uint64, tag = "12")]
-        pub(super) clamped: u64,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Cell {
-        #[prost(sint64, tag = "1")]
-        pub(super) second: i64,
-        #[prost(string, optional, tag = "2")]
-        pub(super) environment: Option<String>,
-        #[prost(string, tag = "3")]
-        pub(super) service: String,
-        #[prost(uint64, repeated, tag = "4")]
-        pub(super) lines: Vec<u64>,
-        #[prost(uint64, tag = "5")]
-        pub(super) continuations: u64,
-        #[prost(uint64, tag = "6")]
-        pub(super) late: u64,
-        #[prost(uint64, tag = "7")]
-        pub(super) other_lines: u64,
-        #[prost(uint64, repeated, tag = "8")]
-        pub(super) by_kafka_time: Vec<u64>,
-        #[prost(message, repeated, tag = "9")]
-        pub(super) templates: Vec<Template>,
-        #[prost(message, repeated, tag = "10")]
-        pub(super) hosts: Vec<Host>,
-        #[prost(message, repeated, tag = "11")]
-        pub(super) ranges: Vec<Range>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Template {
-        #[prost(fixed64, tag = "1")]
-        pub(super) id: u64,
-        #[prost(uint64, repeated, tag = "2")]
-        pub(super) lines: Vec<u64>,
-        #[prost(uint64, tag = "3")]
-        pub(super) late: u64,
-        #[prost(uint32, tag = "4")]
-        pub(super) late_level: u32,
-        #[prost(string, optional, tag = "5")]
-        pub(super) skeleton: Option<String>,
-        #[prost(message, optional, tag = "6")]
-        pub(super) sample: Option<Sample>,
-        #[prost(message, repeated, tag = "7")]
-        pub(super) slots: Vec<Sketch>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Sample {
-        #[prost(sint64, tag = "1")]
-        pub(super) time_ms: i64,
-        #[prost(uint32, tag = "2")]
-        pub(super) topic: u32,
-        #[prost(int32, tag = "3")]
-        pub(super) partition: i32,
-        #[prost(int64, tag = "4")]
-        pub(super) offset: i64,
-        #[prost(string, tag = "5")]
-        pub(super) text: String,
-        #[prost(bool, tag = "6")]
-        pub(super) truncated: bool,
-        #[prost(string, optional, tag = "7")]
-        pub(super) host: Option<String>,
-        #[prost(fixed64, tag = "8")]
-        pub(super) text_hash: u64,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Sketch {
-        #[prost(uint32, repeated, tag = "1")]
-        pub(super) keys: Vec<u32>,
-        #[prost(uint64, repeated, tag = "2")]
-        pub(super) counts: Vec<u64>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Host {
-        #[prost(string, tag = "1")]
-        pub(super) host: String,
-        #[prost(uint64, tag = "2")]
-        pub(super) lines: u64,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Range {
-        #[prost(uint32, tag = "1")]
-        pub(super) topic: u32,
-        #[prost(int32, tag = "2")]
-        pub(super) partition: i32,
-        #[prost(int64, tag = "3")]
-        pub(super) first: i64,
-        #[prost(int64, tag = "4")]
-        pub(super) length: i64,
-    }
 }

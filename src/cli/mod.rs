@@ -1,0 +1,62 @@
+//! The command line: one file a command.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 `detect --fail-on` found something.
+//! Standard output is for results, standard error for everything that is said on the way.
+
+mod demo;
+mod detect;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Log anomaly detection between two Kafka topics: few, explained events that open and close.
+#[derive(Parser)]
+#[command(name = "eddyline", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read topics of logs and publish anomaly events, exactly once.
+    Run(run::Arguments),
+    /// Read files of logs and write the anomalies found in them
+    Detect(detect::Arguments),
+    /// Watch it work on a recording of a web shop with faults; needs no Kafka
+    Demo(demo::Arguments),
+}
+
+/// A failure with its exit code.
+pub(crate) enum Failure {
+    /// The command line or the configuration is wrong.
+    Usage(anyhow::Error),
+    /// It was tried and failed.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+    };
+    let (code, error) = match result {
+        Ok(code) => return code,
+        Err(Failure::Usage(error)) => (2, error),
+        Err(Failure::Failed(error)) => (1, error),
+    };
+    anstream::eprintln!("eddyline: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,223 @@
+//! `eddyline run`: both stages between Kafka and Kafka, until a signal asks to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rdkafka::consumer::BaseConsumer;
+use tokio::signal::unix::{SignalKind, signal};
+use toml::Value;
+use tracing::{info, warn};
+
+use super::Failure;
+use crate::config::{Config, Layer, Problems, load};
+use crate::ops::{Stop, View, describe_metrics, serve};
+use crate::record::Topic;
+use crate::stream::kafka::{Topics, connect, prepare_topics, refresh_topics};
+use crate::stream::supervise::{Supervised, judge, observer};
+
+/// How often the status line is written.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// How often the number of partitions is looked up.
+const ROSTER_EVERY: Duration = Duration::from_secs(30);
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// A file of configuration, in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The brokers to connect to first (kafka.brokers)
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// The topics of logs (input.topics)
+    #[arg(long, value_name = "A,B")]
+    topics: Option<String>,
+    /// Set a key of the configuration; may be given again and again
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let config = configure(arguments)?;
+    init_logging("info");
+    let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+    describe_metrics();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("control plane")?;
+    runtime.block_on(async {
+        let client = connect(&config)?;
+        let topics = prepare_topics(&config, &client).await?;
+        let stop = Stop::default();
+        stop_on_signals(&stop)?;
+        let instance = Instance::start(&config, topics, stop, Arc::new(View::default()))?;
+        instance.tend(&config, client, metrics).await
+    })
+}
+
+/// Sends what the program says to standard error; `EDDYLINE_LOG` sets how much (info, debug, eddyline::stream=debug, …).
+pub(super) fn init_logging(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EDDYLINE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init().ok();
+}
+
+fn configure(arguments: &Arguments) -> Result<Config, Failure> {
+    let file = match &arguments.config {
+        Some(path) => {
+            let name = path.display().to_string();
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("--config {name}")).map_err(Failure::Usage)?;
+            Some((name, text))
+        }
+        None => None,
+    };
+    let mut layers = Vec::new();
+    if let Some((name, text)) = &file {
+        layers.push(Layer::File(name, text));
+    }
+    if let Some(brokers) = &arguments.brokers {
+        layers.push(Layer::Option("kafka.brokers", Value::String(brokers.clone())));
+    }
+    if let Some(topics) = &arguments.topics {
+        layers.push(Layer::Option("input.topics", Value::String(topics.clone())));
+    }
+    layers.extend(arguments.set.iter().map(|assignment| Layer::Set(assignment)));
+    let usage = |problems: Problems| Failure::Usage(problems.into());
+    let (mut config, mut problems) = match load(&layers) {
+        Ok(config) => (config, Vec::new()),
+        Err(problems) => return Err(usage(problems)),
+    };
+    problems.extend(config.problems_with_kafka());
+    if !problems.is_empty() {
+        return Err(usage(Problems(problems)));
+    }
+    if config.kafka.instance.is_empty() {
+        config.kafka.instance = host_name();
+    }
+    Ok(config)
+}
+
+/// The host's name, as far as it may stand in the name of a group member.
+fn host_name() -> String {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    if name.is_empty() { "eddyline".to_owned() } else { name }
+}
+
+fn stop_on_signals(stop: &Stop) -> Result<(), Failure> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).context("signals")?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if stop.is_requested() {
+                    // Asked twice: what is not committed is read again, nothing is lost.
+                    std::process::exit(1);
+                }
+                info!("stopping: committing what was read, leaving the group");
+                stop.request();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The workers of one process.
+pub(super) struct Instance {
+    workers: Vec<JoinHandle<Result<(), String>>>,
+    roster: Arc<Mutex<Topics>>,
+    stop: Stop,
+    view: Arc<View>,
+}
+
+impl Instance {
+    /// Starts one judge and the observers, each on a thread of its own.
+    pub(super) fn start(config: &Config, topics: Topics, stop: Stop, view: Arc<View>) -> Result<Self, Failure> {
+        let tallies = Topic::new(&config.kafka.topic("tallies"));
+        let tallies_partitions = topics.get(&tallies).copied().unwrap_or(1);
+        let inputs: Topics =
+            topics.into_iter().filter(|(topic, _)| config.topics.iter().any(|name| name == topic.name())).collect();
+        let threads = config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+        info!(brokers = %config.kafka.brokers, instance = %config.kafka.instance, topics = %config.topics.join(","), threads, "starting");
+        let roster = Arc::new(Mutex::new(inputs));
+        let shared = Supervised { config: config.clone(), stop: stop.clone(), view: Arc::clone(&view) };
+        let mut workers = vec![spawn("judge".to_owned(), {
+            let shared = shared.clone();
+            move || judge(&shared)
+        })?];
+        for thread in 0..threads {
+            let (shared, roster) = (shared.clone(), Arc::clone(&roster));
+            workers.push(spawn(format!("observer-{thread}"), move || {
+                observer(&shared, thread, tallies_partitions, &roster)
+            })?);
+        }
+        Ok(Self { workers, roster, stop, view })
+    }
+
+    /// Tends the workers until they end: admin pages, status line, roster.
+    async fn tend(self, config: &Config, client: BaseConsumer, metrics: PrometheusHandle) -> Result<ExitCode, Failure> {
+        let address = serve(config.admin_listen, Arc::clone(&self.view), metrics, self.stop.clone())
+            .await
+            .with_context(|| format!("admin.listen = \"{}\"", config.admin_listen));
+        let address = match address {
+            Ok(address) => address,
+            Err(error) => {
+                self.stop.request();
+                self.join()?;
+                return Err(error.into());
+            }
+        };
+        info!(%address, "admin pages");
+        self.view.measure_rate();
+        let (config, roster, client) = (config.clone(), Arc::clone(&self.roster), Arc::new(client));
+        let mut status = tokio::time::interval_at(tokio::time::Instant::now() + STATUS_EVERY, STATUS_EVERY);
+        let mut refresh = tokio::time::interval_at(tokio::time::Instant::now() + ROSTER_EVERY, ROSTER_EVERY);
+        let mut look = tokio::time::interval(Duration::from_millis(100));
+        while !self.workers.iter().any(JoinHandle::is_finished) {
+            tokio::select! {
+                _ = status.tick() => {
+                    self.view.measure_rate();
+                    let status = self.view.status();
+                    info!("{status}");
+                    for stalled in status.partitions.iter().filter(|partition| partition.is_stalled) {
+                        warn!(topic = stalled.topic, partition = stalled.partition, lag = ?stalled.lag_records,
+                            "assigned and lagging, but without progress");
+                    }
+                }
+                _ = refresh.tick() => {
+                    let (config, roster, client) = (config.clone(), Arc::clone(&roster), Arc::clone(&client));
+                    tokio::task::spawn_blocking(move || refresh_topics(&config, &client, &roster));
+                }
+                _ = look.tick() => {}
+            }
+        }
+        self.stop.request();
+        self.join()
+    }
+
+    /// Waits for all workers.
+    pub(super) fn join(self) -> Result<ExitCode, Failure> {
+        let mut failures = Vec::new();
+        for worker in self.workers {
+            let name = worker.thread().name().unwrap_or("worker").to_owned();
+            match worker.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => failures.push(format!("{name}: {reason}")),
+                Err(_) => failures.push(format!("{name}: ended by a fault of the program (see above)")),
+            }
+        }
+        if failures.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(anyhow!(failures.join("\n")).into()) }
+    }
+}
+
+fn spawn(
+    name: String,
+    work: impl FnOnce() -> Result<(), String> + Send + 'static,
+) -> Result<JoinHandle<Result<(), String>>, Failure> {
+    Ok(std::thread::Builder::new().name(name).spawn(work).context("starting a thread")?)
+}

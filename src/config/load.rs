@@ -1,0 +1,177 @@
+//! Reads the layers of a configuration: a file first, then what the command line sets.
+
+use std::fmt;
+
+use toml::{Table, Value};
+
+use super::{Config, KEYS};
+
+/// Where values come from. Later layers win.
+pub enum Layer<'a> {
+    /// A file's name and its text.
+    File(&'a str, &'a str),
+    /// `KEY=VALUE` of the command line.
+    Set(&'a str),
+    /// A key that has an option of its own.
+    Option(&'static str, Value),
+}
+
+/// One thing that is wrong: where, what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    place: String,
+    what: String,
+    advice: String,
+}
+
+impl Problem {
+    /// A problem at this place.
+    pub fn new(place: &str, what: &str, advice: &str) -> Self {
+        Self { place: place.to_owned(), what: what.to_owned(), advice: advice.to_owned() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.place, self.what)?;
+        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
+    }
+}
+
+/// All that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is not valid:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+pub struct Problems(pub Vec<Problem>);
+
+/// Reads all layers into one configuration.
+///
+/// # Errors
+/// All problems of all layers at once.
+pub fn load(layers: &[Layer<'_>]) -> Result<Config, Problems> {
+    let mut config = Config::default();
+    let mut problems = Vec::new();
+    for layer in layers {
+        match layer {
+            Layer::File(name, text) => match text.parse::<Table>() {
+                Ok(table) => set_table(&mut config, "", &table, name, &mut problems),
+                Err(error) => {
+                    problems.push(Problem::new(name, &format!("is not TOML: {}", error.to_string().trim()), ""))
+                }
+            },
+            Layer::Set(assignment) => match assignment.split_once('=') {
+                Some((key, value)) => {
+                    let (key, value) = parse_assignment(key.trim(), value.trim());
+                    set(&mut config, &key, &value, "--set", &mut problems);
+                }
+                None => {
+                    problems.push(Problem::new(&format!("--set {assignment}"), "has no value", "write it as KEY=VALUE"))
+                }
+            },
+            Layer::Option(key, value) => set(&mut config, key, value, "the command line", &mut problems),
+        }
+    }
+    if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+}
+
+/// `kafka.properties.a.b=c` sets the property `a.b`; any other value is TOML where it reads as such, else a text.
+fn parse_assignment(key: &str, value: &str) -> (String, Value) {
+    if let Some(property) = key.strip_prefix("kafka.properties.") {
+        let table = Table::from_iter([(property.to_owned(), Value::String(value.to_owned()))]);
+        return ("kafka.properties".to_owned(), Value::Table(table));
+    }
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    (key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())))
+}
+
+fn set_table(config: &mut Config, prefix: &str, table: &Table, source: &str, problems: &mut Vec<Problem>) {
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(inner) if !KEYS.iter().any(|key| key.name == name) => {
+                set_table(config, &name, inner, source, problems);
+            }
+            _ => set(config, &name, value, source, problems),
+        }
+    }
+}
+
+fn set(config: &mut Config, name: &str, value: &Value, source: &str, problems: &mut Vec<Problem>) {
+    match KEYS.iter().find(|key| key.name == name) {
+        Some(key) => {
+            if let Err(expected) = (key.set)(config, value) {
+                problems.push(Problem::new(&format!("{name} (in {source})"), &expected, &format!("not {value}")));
+            }
+        }
+        None => {
+            let nearest = KEYS.iter().min_by_key(|key| distance(key.name, name)).map_or("", |key| key.name);
+            problems.push(Problem::new(
+                &format!("{name} (in {source})"),
+                "is no key of Eddyline",
+                &format!("did you mean {nearest}?"),
+            ));
+        }
+    }
+}
+
+/// Levenshtein's distance, so that a typing error is answered with what was meant. O(length²).
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut before = i + 1;
+        let mut next = vec![before];
+        for (b, pair) in right.chars().zip(row.windows(2)) {
+            if let [diagonal, above] = *pair {
+                before = (diagonal + usize::from(a != b)).min(above + 1).min(before + 1);
+                next.push(before);
+            }
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_layers_win_and_the_defaults_are_those_of_the_table() {
+        let file =
+            "[kafka]\nbrokers = 'a:1'\nproperties = { 'socket.keepalive.enable' = true }\n[input]\ntopics = ['x']\n";
+        let config = load(&[
+            Layer::File("f.toml", file),
+            Layer::Set("observe.flush_ms=50"),
+            Layer::Set("kafka.properties.security.protocol=ssl"),
+            Layer::Option("input.topics", Value::String("b, a".to_owned())),
+        ])
+        .unwrap();
+        assert_eq!(config.kafka.brokers, "a:1");
+        assert_eq!(config.topics, ["a", "b"]);
+        assert_eq!(config.flush_ms, 50);
+        assert_eq!(config.kafka.properties["security.protocol"], "ssl");
+        assert_eq!(config.kafka.properties["socket.keepalive.enable"], "true");
+        for key in KEYS.iter().filter(|key| key.default != "\"\"" && key.default != "[]") {
+            if let Ok(table) = format!("value = {}", key.default).parse::<Table>() {
+                let mut config = Config::default();
+                (key.set)(&mut config, &table["value"]).unwrap();
+                assert_eq!(config, Config::default(), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once_with_what_was_meant() {
+        let file = "observ.flush_ms = 5\n[observe]\nflush_ms = 'x'\n[kafka]\nproperties = { 'group.id' = 'x' }\n";
+        let problems =
+            load(&[Layer::File("f.toml", file), Layer::Set("admin.listen=here"), Layer::Set("x")]).unwrap_err();
+        assert_eq!(problems.0.len(), 5, "{problems}");
+        assert!(problems.to_string().contains("did you mean observe.flush_ms?"), "{problems}");
+        assert!(problems.to_string().contains("group.id"), "{problems}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_says_where() {
+        let problems = load(&[Layer::File("f.toml", "a = = 1")]).unwrap_err();
+        assert!(problems.to_string().contains("line 1"), "{problems}");
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be configured, where it comes from, and what is wrong with it.
+//!
+//! Every key stands once in [`KEYS`] with its meaning, its default and how it is read; files, `--set` and the reference in
+//! the README all go through that table. Unknown keys are errors, and all errors are reported at once.
+
+mod key;
+mod load;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+pub use key::{KEYS, Key};
+pub use load::{Layer, Problem, Problems, load};
+
+use sha2::{Digest, Sha256};
+
+use crate::decode::Format;
+use crate::publish::Provenance;
+
+/// The whole configuration, valid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `kafka.*`.
+    pub kafka: Kafka,
+    /// `input.topics`: the topics of logs.
+    pub topics: Vec<String>,
+    /// `input.format`.
+    pub format: Format,
+    /// `observe.flush_ms`: how often tallies are sent, in milliseconds.
+    pub flush_ms: u64,
+    /// `observe.lateness_ms`: how far a line may be behind the lines before it, in milliseconds.
+    pub lateness_ms: i64,
+    /// `observe.threads`: worker threads; `None` is one for each core.
+    pub threads: Option<usize>,
+    /// `publish.scored`: whether to write `<input>.scored`.
+    pub scored: bool,
+    /// `admin.listen`: where the admin pages are served.
+    pub admin_listen: SocketAddr,
+}
+
+/// How to reach Kafka and under which names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kafka {
+    /// `kafka.brokers`.
+    pub brokers: String,
+    /// `kafka.group`: the consumer group of the observers; the judges' is `<group>-judge`.
+    pub group: String,
+    /// `kafka.instance`: the name of this process within the group, stable over restarts.
+    pub instance: String,
+    /// `kafka.prefix`: what the names of Eddyline's own topics begin with.
+    pub prefix: String,
+    /// `kafka.properties`: passed on to librdkafka as they are.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Kafka {
+    /// The name of one of Eddyline's own topics.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            kafka: Kafka {
+                brokers: String::new(),
+                group: "eddyline".to_owned(),
+                instance: String::new(),
+                prefix: "eddyline.".to_owned(),
+                properties: BTreeMap::new(),
+            },
+            topics: Vec::new(),
+            format: Format::Auto,
+            flush_ms: 500,
+            lateness_ms: 5_000,
+            threads: None,
+            scored: false,
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 9_600)),
+        }
+    }
+}
+
+impl Config {
+    /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
+    /// and intervals change no event, so they are not in it.
+    pub fn provenance(&self) -> Provenance {
+        let keys = format!("input.format={:?}\nobserve.lateness_ms={}\n", self.format, self.lateness_ms);
+        let config_hash = digest(&keys);
+        Provenance {
+            cluster: None,
+            state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))),
+            config_hash,
+        }
+    }
+
+    /// What is wrong only when Kafka is used: nothing to connect to, nothing to read, names that would bite each other.
+    pub fn problems_with_kafka(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.kafka.brokers.is_empty() {
+            problems.push(Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…"));
+        }
+        if self.topics.is_empty() {
+            problems.push(Problem::new("input.topics", "is not set", "name the topics of logs: --topics A,B"));
+        }
+        for topic in &self.topics {
+            if topic.starts_with(&self.kafka.prefix) {
+                problems.push(Problem::new(
+                    "input.topics",
+                    &format!("names {topic}, a topic of Eddyline's own (they begin with {})", self.kafka.prefix),
+                    "read topics of logs, or set kafka.prefix",
+                ));
+            }
+        }
+        problems
+    }
+}
+
+/// `sha256:` and the first 16 hex digits.
+fn digest(text: &str) -> String {
+    let digits: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
+}

@@ -1,0 +1,158 @@
+//! Levels: the words and numbers of loggers, syslog and clouds, and what the text of a line says.
+
+use crate::record::Level;
+
+/// How much of a message is searched for the word of its level, in bytes.
+const SEARCH_BYTES: usize = 96;
+
+/// What the numbers of a field mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// 1 to 24, rising. Source: OpenTelemetry Logs Data Model, "SeverityNumber".
+    OpenTelemetry,
+    /// 0 to 7, falling. Source: RFC 5424, section 6.2.1.
+    Syslog,
+    /// A field that loggers share: 0 to 7 as syslog (GELF), 10 to 69 as pino and bunyan (30 is information).
+    Logger,
+}
+
+/// The level of a number on this scale.
+pub(super) fn of_number(number: i64, scale: Scale) -> Option<Level> {
+    match (scale, number) {
+        (Scale::OpenTelemetry, 1..=4) => Some(Level::Trace),
+        (Scale::OpenTelemetry, 5..=8) => Some(Level::Debug),
+        (Scale::OpenTelemetry, 9..=12) => Some(Level::Info),
+        (Scale::OpenTelemetry, 13..=16) => Some(Level::Warn),
+        (Scale::OpenTelemetry, 17..=20) => Some(Level::Error),
+        (Scale::OpenTelemetry, 21..=24) => Some(Level::Fatal),
+        (Scale::Syslog | Scale::Logger, 0..=2) => Some(Level::Fatal),
+        (Scale::Syslog | Scale::Logger, 3) => Some(Level::Error),
+        (Scale::Syslog | Scale::Logger, 4) => Some(Level::Warn),
+        (Scale::Syslog | Scale::Logger, 5..=6) => Some(Level::Info),
+        (Scale::Syslog | Scale::Logger, 7) => Some(Level::Debug),
+        (Scale::Logger, 10..=19) => Some(Level::Trace),
+        (Scale::Logger, 20..=29) => Some(Level::Debug),
+        (Scale::Logger, 30..=39) => Some(Level::Info),
+        (Scale::Logger, 40..=49) => Some(Level::Warn),
+        (Scale::Logger, 50..=59) => Some(Level::Error),
+        (Scale::Logger, 60..=69) => Some(Level::Fatal),
+        _ => None,
+    }
+}
+
+/// The level that the text of a field says: a word in any case, or a number on this scale.
+pub(super) fn of_field(text: &str, scale: Scale) -> Option<Level> {
+    let text = text.trim_ascii();
+    match text.parse::<i64>() {
+        Ok(number) => of_number(number, scale),
+        // OpenTelemetry's severity texts count within their range: "INFO2".
+        Err(_) => of_word(text.trim_end_matches(|character: char| character.is_ascii_digit()).as_bytes()),
+    }
+}
+
+/// The level of a word of loggers, syslog, Google Cloud or Azure, in any case. Google's "default" says nothing.
+fn of_word(word: &[u8]) -> Option<Level> {
+    let mut lower = [0_u8; 13];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    match &*lower {
+        b"trace" | b"verbose" | b"finest" | b"finer" => Some(Level::Trace),
+        b"debug" | b"fine" => Some(Level::Debug),
+        b"info" | b"information" | b"informational" | b"notice" | b"log" | b"config" => Some(Level::Info),
+        b"warn" | b"warning" => Some(Level::Warn),
+        b"error" | b"err" | b"severe" => Some(Level::Error),
+        b"crit" | b"critical" | b"fatal" | b"panic" | b"dpanic" | b"alert" | b"emerg" | b"emergency" => {
+            Some(Level::Fatal)
+        }
+        _ => None,
+    }
+}
+
+/// The level of an upper-case word within a line.
+fn of_upper_word(word: &[u8]) -> Option<Level> {
+    match word {
+        b"TRACE" => Some(Level::Trace),
+        b"DEBUG" => Some(Level::Debug),
+        b"INFO" | b"NOTICE" | b"LOG" => Some(Level::Info),
+        b"WARN" | b"WARNING" => Some(Level::Warn),
+        b"ERROR" | b"ERR" | b"SEVERE" => Some(Level::Error),
+        b"CRIT" | b"CRITICAL" | b"FATAL" | b"PANIC" | b"ALERT" | b"EMERG" => Some(Level::Fatal),
+        _ => None,
+    }
+}
+
+/// The level that the text of a line says: the first word of a level near its beginning, or the name of an exception
+/// that it begins with. Words count in upper case; in lower case only as `[error]` and `level=error`, where they are no
+/// prose.
+pub(super) fn of_text(line: &str) -> Option<Level> {
+    let bytes = line.as_bytes();
+    let mut before = b' ';
+    for (at, &byte) in bytes.iter().enumerate().take(SEARCH_BYTES) {
+        let level = match byte {
+            b'A'..=b'Z' if !is_word(before) => of_upper_case(before, bytes.get(at..).unwrap_or_default()),
+            b'[' => of_brackets(bytes.get(at + 1..).unwrap_or_default()),
+            b'=' => of_value(bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..).unwrap_or_default()),
+            _ => None,
+        };
+        if level.is_some() {
+            return level;
+        }
+        before = byte;
+    }
+    begins_with_exception(line).then_some(Level::Error)
+}
+
+/// The level of the upper-case word that `rest` begins with. It is none within a longer name: `/LOG/x`, `a-ERROR`,
+/// `LOG.txt`.
+fn of_upper_case(before: u8, rest: &[u8]) -> Option<Level> {
+    let joins = |byte: u8| matches!(byte, b'/' | b'.' | b'-');
+    let (word, after) = split_word(rest);
+    let level = of_upper_word(word)?;
+    let continues = matches!(after, [joint, next, ..] if joins(*joint) && is_word(*next));
+    (!joins(before) && !continues).then_some(level)
+}
+
+/// The level of a word in brackets, of which `rest` follows the first: `[error]`.
+fn of_brackets(rest: &[u8]) -> Option<Level> {
+    let (word, after) = split_word(rest);
+    if after.first() == Some(&b']') { of_word(word) } else { None }
+}
+
+/// The level of the value `rest` of a key that `before` ends with: `level=error`, `level="error"`.
+fn of_value(before: &[u8], rest: &[u8]) -> Option<Level> {
+    let is_level = [&b"level"[..], b"lvl", b"severity"].iter().any(|name| before.ends_with(name));
+    let (word, _) = split_word(rest.strip_prefix(b"\"").unwrap_or(rest));
+    if is_level { of_word(word) } else { None }
+}
+
+/// The word that `bytes` begin with, and what follows it.
+fn split_word(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let length = bytes.iter().take_while(|byte| is_word(**byte)).count();
+    bytes.split_at_checked(length).unwrap_or_default()
+}
+
+/// Whether a byte is of a word: a letter, a digit, the underscore, or of a character beyond ASCII.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
+/// Whether a line begins with the name of an exception: `a.b.SomeError: ...`, or that name alone.
+fn begins_with_exception(line: &str) -> bool {
+    let name_length =
+        line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$')).count();
+    let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
+    (name.ends_with("Error") || name.ends_with("Exception")) && (rest.is_empty() || rest.starts_with(':'))
+}
+
+/// The level of a line of an access log, of which this is what follows the time stamp: ` "GET / HTTP/1.1" 503 12`.
+/// An answer of 500 and above is an error of the server. `None` where no status is found.
+pub(super) fn of_access(after_stamp: &str) -> Option<Level> {
+    let request = after_stamp.trim_ascii_start().strip_prefix('"')?;
+    request.match_indices("\" ").find_map(|(at, _)| {
+        let status = request.as_bytes().get(at + 2..at + 5)?;
+        let ends = request.as_bytes().get(at + 5).is_none_or(|byte| *byte == b' ');
+        let is_status = ends && status.iter().all(u8::is_ascii_digit);
+        is_status.then(|| if status.first() >= Some(&b'5') { Level::Error } else { Level::Info })
+    })
+}

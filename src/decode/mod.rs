@@ -1,0 +1,212 @@
+//! From the bytes of a record to a [`LogLine`].
+//!
+//! A value is a JSON object as the common shippers write it, or text. What is wanted of it is found in one pass; what
+//! nobody asked for is skipped without being built.
+//!
+//! Invariants:
+//! * No value makes the decoder panic, and none is dropped in silence: it becomes a line, or says why it is none.
+//! * Nothing is allocated per line. Texts are borrowed from the record, or from scratch space that the [`Decoder`] owns
+//!   and uses again. The exceptions: `serde_json` does for strings with escapes, and journald's lists of bytes are gathered.
+//! * The result depends on the record alone, never on what was decoded before, nor on a clock.
+//!
+//! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES_MAX`], a name of [`NAME_BYTES_MAX`]. One record is
+//! one line: batches (OTLP, CloudWatch, arrays) and binary encodings (MessagePack, Protocol Buffers) are not read.
+
+mod continuation;
+mod fields;
+mod found;
+mod header;
+mod json;
+mod level;
+mod stamp;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+use crate::record::{Level, LogLine, NotALine, Record, Reject, StreamTime};
+
+use fields::FieldNames;
+use found::Texts;
+
+/// The longest value that is decoded, in bytes. Brokers refuse more than about 1 MB unless told otherwise.
+pub const VALUE_BYTES_MAX: usize = 16 << 20;
+
+/// The longest line that is kept, in bytes; what is beyond is cut off, on the boundary of a character.
+pub const LINE_BYTES_MAX: usize = 16 << 10;
+
+/// The longest name of a service, host or environment, in bytes. A longer one is cut and told apart by a hash.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// A scratch text that grew beyond this is given back to the allocator before the next record, in bytes.
+const SCRATCH_BYTES_KEPT: usize = 64 << 10;
+
+/// How values are read: `input.format` of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A JSON object is read as such, everything else as text.
+    #[default]
+    Auto,
+    /// Everything is text, even what looks like JSON.
+    Text,
+    /// Everything must be a JSON object; the rest is rejected.
+    Json,
+}
+
+/// Turns records into lines. Owns the scratch space of one thread.
+#[derive(Debug)]
+pub struct Decoder {
+    format: Format,
+    names: FieldNames,
+    /// The value with its invalid UTF-8 replaced.
+    lossy: String,
+    /// The path of the JSON field that is being read.
+    path: String,
+    /// Strings of the JSON object that could not be borrowed, and those of an object within its message.
+    outer: Texts,
+    inner: Texts,
+    /// The line without its escape sequences.
+    plain: String,
+    service: String,
+    host: String,
+    environment: String,
+}
+
+/// What a record says about its line, before the line's own text is looked into.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fields<'a> {
+    message: Option<&'a str>,
+    time: Option<StreamTime>,
+    service: Option<&'a str>,
+    host: Option<&'a str>,
+    environment: Option<&'a str>,
+    level: Option<Level>,
+}
+
+impl<'a> Fields<'a> {
+    /// These fields, with those of the object that was found in their message: its message and level are nearer to the
+    /// program that wrote the line, so they win; of the rest what is missing is taken from it.
+    fn with_inner(self, inner: Self) -> Self {
+        if inner.message.is_none() {
+            return self;
+        }
+        Self {
+            message: inner.message,
+            time: self.time.or(inner.time),
+            service: self.service.or(inner.service),
+            host: self.host.or(inner.host),
+            environment: self.environment.or(inner.environment),
+            level: inner.level.or(self.level),
+        }
+    }
+}
+
+impl Decoder {
+    /// A decoder of values in this format.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            names: FieldNames::new(),
+            lossy: String::new(),
+            path: String::new(),
+            outer: Texts::default(),
+            inner: Texts::default(),
+            plain: String::new(),
+            service: String::new(),
+            host: String::new(),
+            environment: String::new(),
+        }
+    }
+
+    /// The line of a record. Linear in the length of the value.
+    ///
+    /// # Errors
+    ///
+    /// [`NotALine::Empty`] for a tombstone and for a value without text; [`NotALine::Reject`] for a value that is too
+    /// long, is binary, or is no JSON object although the format asks for one.
+    pub fn decode<'a>(&'a mut self, record: &Record<'a>) -> Result<LogLine<'a>, NotALine> {
+        self.shrink();
+        let value = record.value.ok_or(NotALine::Empty)?;
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(NotALine::Reject(Reject::TooLong { limit_bytes: VALUE_BYTES_MAX }));
+        }
+        let Self { format, names, lossy, path, outer, inner, plain, service, host, environment } = self;
+        let value = text::from_utf8_lossy(value, lossy).trim_start_matches('\u{feff}');
+        let trimmed = value.trim_ascii();
+        if trimmed.is_empty() {
+            return Err(NotALine::Empty);
+        }
+        if text::is_binary(value) {
+            return Err(NotALine::Reject(Reject::Binary));
+        }
+
+        let record_ms = record.timestamp.map(|(ms, _)| ms);
+        let reader = json::Reader { names, path, record_ms };
+        let object = match format {
+            Format::Text => None,
+            Format::Auto | Format::Json => json::read(trimmed, reader, outer, inner),
+        };
+        let fields = match (object, format) {
+            (Some(fields), _) => fields,
+            (None, Format::Json) => return Err(NotALine::Reject(Reject::NotJson)),
+            (None, _) => Fields { message: Some(value), ..Fields::default() },
+        };
+
+        let line = text::first_line(fields.message.unwrap_or_default(), plain).ok_or(NotALine::Empty)?;
+        let reading = read_line(line, record_ms);
+        Ok(LogLine {
+            time: fields.time.or(reading.time),
+            environment: fields.environment.and_then(|name| text::clip_name(name, environment)),
+            service: fields.service.and_then(|name| text::clip_name(name, service)),
+            host: fields.host.and_then(|name| text::clip_name(name, host)),
+            level: fields.level.or(reading.level).unwrap_or_default(),
+            message: reading.message,
+            is_continuation: reading.is_continuation,
+        })
+    }
+
+    /// Gives back what one huge record made the scratch space grow to.
+    fn shrink(&mut self) {
+        let Self { lossy, outer, inner, plain, .. } = self;
+        for text in [lossy, plain].into_iter().chain(outer.all()).chain(inner.all()) {
+            if text.capacity() > SCRATCH_BYTES_KEPT {
+                *text = String::new();
+            }
+        }
+    }
+}
+
+/// What the text of a line says by itself.
+struct Reading<'a> {
+    message: &'a str,
+    time: Option<StreamTime>,
+    level: Option<Level>,
+    is_continuation: bool,
+}
+
+/// Reads time and level from a line. `record_ms` is the record's timestamp: it gives the year where a stamp has none.
+fn read_line(line: &str, record_ms: Option<i64>) -> Reading<'_> {
+    if continuation::is_continuation(line) {
+        return Reading { message: line, time: None, level: None, is_continuation: true };
+    }
+    // Receivers of RFC 3164 leave the blank after the tag in the message.
+    let (priority, line) = header::strip_priority(line.trim_ascii_start());
+    if let Some(stamp) = stamp::access_log(line) {
+        let level = priority.or_else(|| level::of_access(stamp.rest)).or_else(|| level::of_text(line));
+        return Reading { message: line, time: stamp.time, level, is_continuation: false };
+    }
+    let (time, message, is_continuation) = match stamp::leading(line, record_ms) {
+        Some(stamp) => match header::strip_stream(stamp.rest) {
+            Some(written) => (stamp.time, written, continuation::is_continuation(written)),
+            None => (stamp.time, stamp.rest.trim_start_matches([' ', '\t', ':', ',', '|']), false),
+        },
+        None => (None, line, false),
+    };
+    // A line that is a time stamp and nothing else keeps it.
+    let message = if message.is_empty() { line } else { message };
+    let level = if is_continuation { priority } else { priority.or_else(|| level::of_text(message)) };
+    Reading { message, time, level, is_continuation }
+}

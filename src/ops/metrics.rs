@@ -1,0 +1,116 @@
+//! The metrics: their names, what they mean, and the handles through which workers record them, a batch at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
+
+use super::View;
+use crate::decide::{Message, Status};
+use crate::score::Severity;
+use crate::vectorise::wire::Flush;
+
+/// Says what each metric means; once, after the recorder is installed.
+pub fn describe_metrics() {
+    describe_counter!("eddyline_records_total", Unit::Count, "Records read, by what became of them");
+    describe_counter!("eddyline_lines_late_total", Unit::Count, "Lines that came too late for their second");
+    describe_counter!(
+        "eddyline_lines_clamped_total",
+        Unit::Count,
+        "Lines whose time was ahead of their record's timestamp"
+    );
+    describe_counter!("eddyline_tally_bytes_total", Unit::Bytes, "Bytes of tallies sent, before compression");
+    describe_counter!(
+        "eddyline_tally_gaps_total",
+        Unit::Count,
+        "Breaks in the offsets that tallies cover: none in health"
+    );
+    describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");
+    describe_counter!("eddyline_restarts_total", Unit::Count, "Times a worker had to connect anew");
+    describe_gauge!("eddyline_lag_records", Unit::Count, "Records that wait to be read, by topic and partition");
+    describe_gauge!("eddyline_services", Unit::Count, "Services known");
+    describe_gauge!("eddyline_templates", Unit::Count, "Templates known");
+    describe_gauge!("eddyline_open_episodes", Unit::Count, "Episodes open");
+    describe_gauge!("eddyline_open_seconds", Unit::Count, "Seconds of log time that wait for a partition that lags");
+    describe_histogram!("eddyline_commit_seconds", Unit::Seconds, "How long a transaction took, by stage");
+}
+
+/// What an observer counts.
+pub struct ObserverMetrics {
+    lines: Counter,
+    continuations: Counter,
+    rejects: Counter,
+    empty: Counter,
+    late: Counter,
+    clamped: Counter,
+    bytes: Counter,
+}
+
+impl Default for ObserverMetrics {
+    fn default() -> Self {
+        let outcome = |name: &'static str| counter!("eddyline_records_total", "outcome" => name);
+        Self {
+            lines: outcome("line"),
+            continuations: outcome("continuation"),
+            rejects: outcome("dead_letter"),
+            empty: outcome("empty"),
+            late: counter!("eddyline_lines_late_total"),
+            clamped: counter!("eddyline_lines_clamped_total"),
+            bytes: counter!("eddyline_tally_bytes_total"),
+        }
+    }
+}
+
+impl ObserverMetrics {
+    /// Records what a flush says.
+    pub fn flushed(&self, flush: &Flush, view: &Arc<View>) {
+        for progress in &flush.progress {
+            let outcomes = &progress.outcomes;
+            self.lines.increment(outcomes.lines);
+            self.continuations.increment(outcomes.continuations);
+            self.rejects.increment(outcomes.rejects);
+            self.empty.increment(outcomes.empty);
+            self.late.increment(outcomes.late);
+            self.clamped.increment(outcomes.clamped);
+            view.progress(&progress.partition, progress.to.0, outcomes);
+        }
+    }
+
+    /// Records the size of a tally.
+    pub fn tally_bytes(&self, bytes: usize) {
+        self.bytes.increment(bytes as u64);
+    }
+}
+
+/// What a judge counts.
+pub struct JudgeMetrics {
+    gaps: Counter,
+    events: BTreeMap<(&'static str, Severity), Counter>,
+}
+
+impl Default for JudgeMetrics {
+    fn default() -> Self {
+        Self { gaps: counter!("eddyline_tally_gaps_total"), events: BTreeMap::new() }
+    }
+}
+
+impl JudgeMetrics {
+    /// A break in the offsets that tallies cover.
+    pub fn gap(&self) {
+        self.gaps.increment(1);
+    }
+
+    /// An event.
+    pub fn message(&mut self, message: &Message) {
+        let status = match message.status {
+            Status::Trigger => "trigger",
+            Status::Update { .. } => "update",
+            Status::Resolve { .. } => "resolve",
+        };
+        let severity = message.severity;
+        self.events
+            .entry((status, severity))
+            .or_insert_with(|| counter!("eddyline_events_total", "status" => status, "severity" => severity.word()))
+            .increment(1);
+    }
+}

@@ -1,0 +1,14 @@
+//! What surrounds the pipeline while it runs: the view that others look at, metrics, the admin pages, the stop.
+//!
+//! This and `cli` are the only modules that know tokio. The view is a one-way street: workers write into it, the control
+//! plane reads from it, and nothing in the pipeline depends on what stands in it.
+
+mod admin;
+mod metrics;
+mod stop;
+mod view;
+
+pub use admin::serve;
+pub use metrics::{JudgeMetrics, ObserverMetrics, describe_metrics};
+pub use stop::{Stop, wall_clock_ms};
+pub use view::{Status, View};

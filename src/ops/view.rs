@@ -1,0 +1,283 @@
+//! The live view: what workers last said of themselves. Written once a batch, read by the status line and the admin pages.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use dashmap::DashMap;
+use serde::Serialize;
+
+use super::wall_clock_ms;
+use crate::decide::rfc3339;
+use crate::record::{Partition, Second};
+use crate::stage::Judge;
+use crate::vectorise::wire::Outcomes;
+
+/// A worker that did not go round for this long is stuck, in milliseconds. Far above what one transaction may take.
+const HEARTBEAT_AGE_MAX_MS: i64 = 180_000;
+/// A partition that lags and did not move for this long is said to be stalled, in milliseconds.
+const STALLED_AFTER_MS: i64 = 60_000;
+
+/// What the workers last said.
+#[derive(Default)]
+pub struct View {
+    partitions: DashMap<Partition, PartitionView>,
+    judges: DashMap<Partition, JudgeView>,
+    heartbeats: DashMap<String, Arc<AtomicI64>>,
+    lines: AtomicU64,
+    rate: Mutex<Rate>,
+}
+
+/// Lines each second between two looks.
+#[derive(Clone, Copy, Default)]
+struct Rate {
+    looked_at_ms: i64,
+    lines: u64,
+    lines_per_second: f64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct PartitionView {
+    lag: Option<i64>,
+    next_offset: i64,
+    moved_at_ms: i64,
+}
+
+/// What one judge last said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct JudgeView {
+    /// Whether it publishes, or still learns from the retained tallies.
+    pub is_live: bool,
+    /// Log time up to which it has judged.
+    pub judged_until: Option<String>,
+    /// How many services it knows.
+    pub services: usize,
+    /// How many templates it knows.
+    pub templates: usize,
+    /// Services in their first minutes of log time, of which nothing is said yet.
+    pub services_warming_up: usize,
+    /// How many seconds of log time until the last of them is done.
+    pub warm_up_left_seconds: i64,
+    /// Input partitions it knows of.
+    pub partitions_known: usize,
+    /// Of them, those that have reported: nothing is judged before all have.
+    pub partitions_reporting: usize,
+    /// Seconds of log time that wait for a partition that lags.
+    pub open_seconds: usize,
+    /// Episodes that are open.
+    pub open_episodes: Vec<OpenEpisode>,
+}
+
+/// An open episode, as far as a status tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OpenEpisode {
+    /// The name of the problem.
+    pub dedup_key: String,
+    /// The highest severity so far.
+    pub severity: &'static str,
+    /// First evidence.
+    pub started_at: String,
+    /// The services.
+    pub services: Vec<String>,
+}
+
+/// Everything at once, for `/status` and the status line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// Records that wait to be read; `None` where nothing is known yet.
+    pub lag_records: Option<i64>,
+    /// Lines read each second in the last ten.
+    pub lines_per_second: f64,
+    /// Lines read since the start.
+    pub lines_total: u64,
+    /// Input and tallies partitions read here.
+    pub partitions: Vec<PartitionStatus>,
+    /// The judges at work here.
+    pub judges: Vec<JudgeView>,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartitionStatus {
+    /// Its topic.
+    pub topic: String,
+    /// Its number.
+    pub partition: i32,
+    /// The next offset to read.
+    pub next_offset: i64,
+    /// Records that wait to be read.
+    pub lag_records: Option<i64>,
+    /// Assigned and lagging, but without progress for a minute.
+    pub is_stalled: bool,
+}
+
+impl View {
+    /// A heartbeat that a worker of this name sets.
+    pub fn heartbeat(&self, worker: &str) -> Arc<AtomicI64> {
+        Arc::clone(
+            &self.heartbeats.entry(worker.to_owned()).or_insert_with(|| Arc::new(AtomicI64::new(wall_clock_ms()))),
+        )
+    }
+
+    /// How far a partition lags.
+    pub fn lag(&self, partition: &Partition, lag: i64) {
+        self.partitions.entry(partition.clone()).or_default().lag = Some(lag);
+        let labels = [("topic", partition.topic.name().to_owned()), ("partition", partition.number.to_string())];
+        metrics::gauge!("eddyline_lag_records", &labels).set(lag as f64);
+    }
+
+    /// How far an input partition was read, and what its records were.
+    pub fn progress(&self, partition: &Partition, next_offset: i64, outcomes: &Outcomes) {
+        self.lines.fetch_add(outcomes.lines + outcomes.continuations, Ordering::Relaxed);
+        let mut view = self.partitions.entry(partition.clone()).or_default();
+        if view.next_offset != next_offset || view.moved_at_ms == 0 {
+            view.next_offset = next_offset;
+            view.moved_at_ms = wall_clock_ms();
+        }
+    }
+
+    /// A partition is not read here any more.
+    pub fn forget_partition(&self, partition: &Partition) {
+        self.partitions.remove(partition);
+    }
+
+    /// A judge begins, first by learning from the retained tallies if `restoring`.
+    pub fn judge_begins(&self, partition: &Partition, restoring: bool) {
+        self.judges.insert(partition.clone(), JudgeView { is_live: !restoring, ..JudgeView::default() });
+    }
+
+    /// What a judge says of itself.
+    pub fn judge(&self, partition: &Partition, judge: &Judge, is_live: bool) {
+        let (partitions_known, partitions_reporting) = judge.reporting();
+        let models = judge.scorer().status();
+        let open_episodes = judge.open_episodes().map(|episode| OpenEpisode {
+            dedup_key: episode.dedup_key.to_string(),
+            severity: episode.severity.word(),
+            started_at: rfc3339(episode.started.start()),
+            services: episode.services().iter().map(|(service, _)| service.to_string()).collect(),
+        });
+        let view = JudgeView {
+            is_live,
+            judged_until: judge.judged_until().map(|second: Second| rfc3339(second.end())),
+            services: models.services,
+            templates: models.templates,
+            services_warming_up: models.warming_up,
+            warm_up_left_seconds: models.warm_up_left_seconds,
+            partitions_known,
+            partitions_reporting,
+            open_seconds: judge.open_seconds(),
+            open_episodes: open_episodes.collect(),
+        };
+        metrics::gauge!("eddyline_services").set(view.services as f64);
+        metrics::gauge!("eddyline_templates").set(view.templates as f64);
+        metrics::gauge!("eddyline_open_episodes").set(view.open_episodes.len() as f64);
+        metrics::gauge!("eddyline_open_seconds").set(view.open_seconds as f64);
+        self.judges.insert(partition.clone(), view);
+    }
+
+    /// A judge is at work elsewhere now.
+    pub fn forget_judge(&self, partition: &Partition) {
+        self.judges.remove(partition);
+        self.partitions.remove(partition);
+    }
+
+    /// The workers that did not go round for too long.
+    pub fn stuck(&self) -> Vec<String> {
+        let now_ms = wall_clock_ms();
+        let mut stuck: Vec<String> = self
+            .heartbeats
+            .iter()
+            .filter(|entry| now_ms - entry.value().load(Ordering::Relaxed) > HEARTBEAT_AGE_MAX_MS)
+            .map(|entry| entry.key().clone())
+            .collect();
+        stuck.sort();
+        stuck
+    }
+
+    /// Whether there is work here and every judge here is live.
+    pub fn is_ready(&self) -> bool {
+        !self.partitions.is_empty() && self.judges.iter().all(|judge| judge.is_live)
+    }
+
+    /// Everything at once.
+    pub fn status(&self) -> Status {
+        let now_ms = wall_clock_ms();
+        let mut partitions: Vec<PartitionStatus> =
+            self.partitions.iter().map(|entry| entry.value().status(entry.key(), now_ms)).collect();
+        partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        let mut judges: Vec<(Partition, JudgeView)> =
+            self.judges.iter().map(|entry| (entry.key().clone(), entry.value().clone())).collect();
+        judges.sort_by(|a, b| a.0.cmp(&b.0));
+        let lags = partitions.iter().filter_map(|partition| partition.lag_records);
+        let lines_total = self.lines.load(Ordering::Relaxed);
+        Status {
+            lag_records: lags.clone().next().map(|_| lags.sum()),
+            lines_per_second: lock(&self.rate).lines_per_second,
+            lines_total,
+            partitions,
+            judges: judges.into_iter().map(|(_, judge)| judge).collect(),
+        }
+    }
+
+    /// Measures the rate of lines since the last call.
+    pub fn measure_rate(&self) {
+        let (now_ms, lines) = (wall_clock_ms(), self.lines.load(Ordering::Relaxed));
+        let mut rate = lock(&self.rate);
+        let seconds = (now_ms - rate.looked_at_ms) as f64 / 1_000.0;
+        let lines_per_second = match rate.looked_at_ms {
+            0 => 0.0,
+            _ if seconds > 0.0 => (lines - rate.lines) as f64 / seconds,
+            _ => rate.lines_per_second,
+        };
+        *rate = Rate { looked_at_ms: now_ms, lines, lines_per_second };
+    }
+}
+
+/// A poisoned lock guards plain data here, which is as good as it was.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl PartitionView {
+    fn status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
+        let is_stalled =
+            self.lag.is_some_and(|lag| lag > 0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS;
+        PartitionStatus {
+            topic: partition.topic.name().to_owned(),
+            partition: partition.number,
+            next_offset: self.next_offset,
+            lag_records: self.lag,
+            is_stalled,
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    /// The status line that is written every ten seconds.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let services: usize = self.judges.iter().map(|judge| judge.services).sum();
+        let templates: usize = self.judges.iter().map(|judge| judge.templates).sum();
+        let episodes: usize = self.judges.iter().map(|judge| judge.open_episodes.len()).sum();
+        match self.lag_records {
+            Some(lag) => write!(f, "lag {lag}")?,
+            None => f.write_str("lag unknown")?,
+        }
+        write!(f, ", {:.0} lines/s", self.lines_per_second)?;
+        for judge in &self.judges {
+            match &judge.judged_until {
+                Some(until) if judge.is_live => write!(f, ", judged until {until}")?,
+                Some(until) => write!(f, ", learning again from the tallies, at {until}")?,
+                None => write!(
+                    f,
+                    ", waiting for partitions ({} of {} reported)",
+                    judge.partitions_reporting, judge.partitions_known
+                )?,
+            }
+        }
+        if self.judges.is_empty() {
+            return f.write_str(", judged by another instance");
+        }
+        write!(f, ", {services} services, {templates} templates, {episodes} open episodes")?;
+        let left = self.judges.iter().map(|judge| judge.warm_up_left_seconds).max().unwrap_or(0);
+        if left > 0 { write!(f, ", warm-up {left} s left") } else { Ok(()) }
+    }
+}

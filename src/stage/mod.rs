@@ -1,0 +1,16 @@
+//! The two stages, each way in one place that reads like the picture of the architecture.
+//!
+//! [`Observer`] turns records into tallies and remembers nothing that would be missed; [`Judge`] turns tallies into messages
+//! and holds all the models. Both are pure: time comes in with the records, and where only a wall clock can tell (a partition
+//! that is idle) it comes in as a parameter and leaves its mark in the tallies.
+
+mod chain;
+mod clock;
+mod judge;
+mod merge;
+mod observe;
+
+pub use chain::Chain;
+pub use judge::{Judge, SnapshotError};
+pub use merge::Gap;
+pub use observe::Observer;

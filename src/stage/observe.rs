@@ -1,0 +1,252 @@
+//! The first stage: records become tallies.
+//!
+//! One [`Observer`] serves the partitions of one worker. It keeps nothing that would be missed: the clocks travel with the
+//! committed offsets, and the memory of what was announced only spares bytes.
+
+use std::collections::BTreeMap;
+
+use super::clock::PartitionClock;
+use crate::decode::{Decoder, Format};
+use crate::publish::Outcome;
+use crate::record::{NotALine, Offset, Partition, Record, StreamTime, TimeBasis, Topic};
+use crate::template::Skeletoniser;
+use crate::vectorise::wire::{Flush, Progress};
+use crate::vectorise::{Collector, Line};
+
+/// A partition waits when it is this far ahead of the others, in milliseconds of log time …
+const HOLD_ABOVE_MS: i64 = 60_000;
+/// … until it is only this far ahead: what was fetched of it is fetched again, so it should not stop and go.
+const RELEASE_BELOW_MS: i64 = 30_000;
+
+/// Turns the records of some partitions into tallies.
+pub struct Observer {
+    lateness_ms: i64,
+    decoder: Decoder,
+    skeletoniser: Skeletoniser,
+    collector: Collector,
+    clocks: BTreeMap<Partition, PartitionClock>,
+    scratch_service: String,
+}
+
+impl Observer {
+    /// An observer that reads this format and lets lines be late by this much.
+    pub fn new(format: Format, lateness_ms: i64) -> Self {
+        Self {
+            lateness_ms,
+            decoder: Decoder::new(format),
+            skeletoniser: Skeletoniser::new(),
+            collector: Collector::default(),
+            clocks: BTreeMap::new(),
+            scratch_service: String::new(),
+        }
+    }
+
+    /// Begins with a partition at `from`, where `metadata` was committed beside that offset.
+    pub fn assign(&mut self, partition: Partition, from: Offset, metadata: Option<&str>) {
+        self.clocks.insert(partition, PartitionClock::resume(from, metadata));
+    }
+
+    /// Ends with a partition, after a flush: what was not flushed of it is counted by whoever reads it next.
+    pub fn revoke(&mut self, partition: &Partition) {
+        self.clocks.remove(partition);
+    }
+
+    /// Drops everything: clocks, sums and memory. What was not committed is read again.
+    pub fn drop_all(&mut self) {
+        self.clocks.clear();
+        self.collector.take();
+        self.collector.forget();
+    }
+
+    /// Forgets what was announced. Changes no event.
+    pub fn forget(&mut self) {
+        self.collector.forget();
+    }
+
+    /// How many sums a flush would send now.
+    pub fn entries(&self) -> usize {
+        self.collector.entries()
+    }
+
+    /// The latest time of a partition's lines.
+    pub fn latest(&self, partition: &Partition) -> Option<StreamTime> {
+        self.clocks.get(partition).and_then(PartitionClock::latest)
+    }
+
+    /// Takes one record of a partition that was assigned, read at this wall time.
+    pub fn record<'a>(&'a mut self, partition: &Partition, record: &Record<'a>, wall_ms: i64) -> Outcome<'a> {
+        let Some(clock) = self.clocks.get_mut(partition) else { return Outcome::Empty };
+        clock.to = record.offset.next();
+        clock.dirty = true;
+        let decoded = match self.decoder.decode(record) {
+            Ok(line) => line,
+            Err(NotALine::Empty) => {
+                clock.outcomes.empty += 1;
+                return Outcome::Empty;
+            }
+            Err(NotALine::Reject(reject)) => {
+                clock.outcomes.rejects += 1;
+                return Outcome::Rejected(reject);
+            }
+        };
+        let (time, basis, clamped) = resolve_time(decoded.time, record.timestamp, clock, self.lateness_ms);
+        let placed = clock.place(time, self.lateness_ms, wall_ms);
+        let service = match decoded.service {
+            Some(service) => service,
+            None => {
+                self.scratch_service.clear();
+                self.scratch_service.push_str(partition.topic.name());
+                &self.scratch_service
+            }
+        };
+        let template =
+            (!decoded.is_continuation).then(|| (decoded.message, self.skeletoniser.skeletonise(decoded.message)));
+        self.collector.add(&Line {
+            partition,
+            offset: record.offset,
+            time: placed.time,
+            late: placed.late,
+            basis,
+            environment: decoded.environment,
+            service,
+            host: decoded.host,
+            level: decoded.level,
+            template,
+        });
+        let Some((_, skeleton)) = template else {
+            clock.outcomes.continuations += 1;
+            return Outcome::Continuation { service, time };
+        };
+        clock.outcomes.lines += 1;
+        clock.outcomes.late += u64::from(placed.late);
+        clock.outcomes.clamped += u64::from(clamped);
+        Outcome::Decoded { template: skeleton.id, service, level: decoded.level, time }
+    }
+
+    /// A partition has nothing more to read at this wall time.
+    pub fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
+        if let Some(clock) = self.clocks.get_mut(partition) {
+            clock.at_end(wall_ms);
+        }
+    }
+
+    /// The partitions whose lines are so far ahead of the others' that they have to wait: what they would bring could only be
+    /// kept by the judge until the others have come as far. Those at their end wait for nobody and are not waited for.
+    pub fn ahead(&mut self) -> Vec<Partition> {
+        let times = self.clocks.values().filter_map(PartitionClock::reading_at);
+        let Some(earliest) = times.min() else { return Vec::new() };
+        let mut ahead = Vec::new();
+        for (partition, clock) in &mut self.clocks {
+            let lead_ms = clock.reading_at().map_or(0, |time| time.0.saturating_sub(earliest.0));
+            let limit_ms = if clock.is_held { RELEASE_BELOW_MS } else { HOLD_ABOVE_MS };
+            clock.is_held = lead_ms > limit_ms;
+            if clock.is_held {
+                ahead.push(partition.clone());
+            }
+        }
+        ahead
+    }
+
+    /// Nothing of a partition follows at all: what ends the reading of a file.
+    pub fn end_of_input(&mut self, partition: &Partition) {
+        if let Some(clock) = self.clocks.get_mut(partition) {
+            clock.end_of_input();
+        }
+    }
+
+    /// Whether a flush would say anything.
+    pub fn is_dirty(&self) -> bool {
+        self.clocks.values().any(|clock| clock.dirty)
+    }
+
+    /// Takes what was counted since the last flush, with how far each partition has come.
+    pub fn flush(&mut self, roster: BTreeMap<Topic, u32>, wall_ms: i64) -> Flush {
+        let cells = self.collector.take();
+        let progress = self.clocks.iter_mut().filter(|(_, clock)| clock.dirty).map(|(partition, clock)| {
+            let progress = Progress {
+                partition: partition.clone(),
+                from: clock.from,
+                to: clock.to,
+                complete_until: clock.complete_until(self.lateness_ms),
+                idle: clock.is_idle(wall_ms),
+                outcomes: std::mem::take(&mut clock.outcomes),
+            };
+            clock.from = clock.to;
+            clock.dirty = false;
+            progress
+        });
+        Flush { roster, cells, progress: progress.collect() }
+    }
+
+    /// What to commit: of each partition the next offset and the metadata beside it.
+    pub fn positions(&self) -> impl Iterator<Item = (&Partition, Offset, String)> {
+        self.clocks.iter().map(|(partition, clock)| (partition, clock.to, clock.metadata()))
+    }
+}
+
+/// The line's own time where it has one, else the record's timestamp, else the time of the line before it. A time ahead of
+/// the timestamp by more than the lateness is replaced by it.
+fn resolve_time(
+    own: Option<StreamTime>,
+    timestamp: Option<(i64, TimeBasis)>,
+    clock: &PartitionClock,
+    lateness_ms: i64,
+) -> (StreamTime, TimeBasis, bool) {
+    let timestamp = timestamp.filter(|&(milliseconds, _)| milliseconds > 0);
+    match (own, timestamp) {
+        (Some(own), Some((limit, basis))) if basis != TimeBasis::Log && own.0 > limit.saturating_add(lateness_ms) => {
+            (StreamTime(limit), basis, true)
+        }
+        (Some(own), _) => (own, TimeBasis::Log, false),
+        (None, Some((milliseconds, basis))) => (StreamTime(milliseconds), basis, false),
+        (None, None) => (clock.latest().unwrap_or_default(), TimeBasis::Log, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(observer: &mut Observer, partition: &Partition, offset: i64, second: i64) {
+        let timestamp = Some((second * 1_000, TimeBasis::KafkaCreate));
+        let record = Record { offset: Offset(offset), timestamp, value: Some(b"hello world") };
+        observer.record(partition, &record, 0);
+    }
+
+    #[test]
+    fn who_is_far_ahead_waits_until_the_others_have_come_close_or_are_at_their_end() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partitions: Vec<Partition> = (0..3).map(|number| Partition::new(Topic::new("logs"), number)).collect();
+        for partition in &partitions {
+            observer.assign(partition.clone(), Offset(0), None);
+        }
+        read(&mut observer, &partitions[0], 0, 1_000);
+        read(&mut observer, &partitions[1], 0, 1_070);
+        assert_eq!(observer.ahead(), [partitions[1].clone()], "an empty one is not waited for");
+        for offset in 1..10 {
+            read(&mut observer, &partitions[0], offset, 1_015);
+        }
+        assert_eq!(observer.ahead(), [partitions[1].clone()]);
+        observer.at_end(&partitions[0], 1);
+        assert_eq!(observer.ahead(), []);
+    }
+
+    #[test]
+    fn every_record_is_accounted_for() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partition = Partition::new(Topic::new("logs"), 0);
+        observer.assign(partition.clone(), Offset(7), None);
+        let values: [Option<&[u8]>; 5] =
+            [Some(b"hello"), Some(b"\tat a.b.C(D.java:1)"), None, Some(b""), Some(&[0; 64])];
+        for (index, value) in values.into_iter().enumerate() {
+            let record = Record { offset: Offset(7 + index as i64), timestamp: None, value };
+            observer.record(&partition, &record, 0);
+        }
+        let flush = observer.flush(BTreeMap::new(), 0);
+        let progress = &flush.progress[0];
+        assert_eq!((progress.from, progress.to), (Offset(7), Offset(12)));
+        let outcomes = progress.outcomes;
+        assert_eq!((outcomes.lines, outcomes.continuations, outcomes.empty, outcomes.rejects), (1, 1, 2, 1));
+        assert!(!observer.is_dirty());
+    }
+}

@@ -1,0 +1,149 @@
+//! The judging half as a task: tallies in, events out.
+//!
+//! Until there are snapshots, a judge reads the retained tallies from the first one, with publishing off up to its committed
+//! offset: what it would say was said. Then it is where it was, and goes live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info};
+
+use super::log::{Committed, Incoming, Transaction};
+use super::task::Task;
+use crate::ops::{JudgeMetrics, View};
+use crate::publish::{OutputRecord, Provenance, compose, records};
+use crate::record::{Offset, Partition};
+use crate::stage::Judge;
+use crate::vectorise::wire::Flush;
+
+/// Positions are committed at least this often, also without events.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How often the live view is told; at the end of the partition it is told anyway.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
+/// While there is more to read, outputs are gathered up to this number.
+const OUTPUTS_MAX: usize = 1_000;
+
+struct Judged {
+    judge: Judge,
+    live_from: Offset,
+    position: Offset,
+    committed: Offset,
+}
+
+/// The judges of the partitions of the tallies topic that this worker reads.
+pub struct Judging {
+    provenance: Provenance,
+    judges: BTreeMap<Partition, Judged>,
+    outputs: Vec<OutputRecord>,
+    messages: Vec<crate::decide::Message>,
+    metrics: JudgeMetrics,
+    view: Arc<View>,
+    shown_at: Instant,
+}
+
+impl Judging {
+    /// Judges whose events say this of where they come from.
+    pub fn new(provenance: Provenance, view: Arc<View>) -> Self {
+        Self {
+            provenance,
+            judges: BTreeMap::new(),
+            outputs: Vec::new(),
+            messages: Vec::new(),
+            metrics: JudgeMetrics::default(),
+            view,
+            shown_at: Instant::now(),
+        }
+    }
+}
+
+impl Task for Judging {
+    const NAME: &'static str = "judge";
+
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+        let live_from = committed.map_or(first, |committed| committed.offset);
+        if live_from > first {
+            info!(%partition, from = first.0, to = live_from.0, "learning again from the retained tallies, publishing nothing");
+        }
+        let judged = Judged { judge: Judge::new(), live_from, position: first, committed: live_from };
+        self.judges.insert(partition.clone(), judged);
+        self.view.judge_begins(partition, live_from > first);
+        first
+    }
+
+    fn revoke(&mut self, partition: &Partition) {
+        self.judges.remove(partition);
+        self.view.forget_judge(partition);
+    }
+
+    fn drop_all(&mut self) {
+        self.judges.clear();
+        self.outputs.clear();
+    }
+
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, _wall_ms: i64) -> Result<(), String> {
+        let Some(judged) = self.judges.get_mut(partition) else { return Ok(()) };
+        let offset = incoming.record.offset;
+        let flush = match incoming.record.value.map(Flush::decode) {
+            Some(Ok(flush)) => flush,
+            Some(Err(reason)) => {
+                return Err(format!(
+                    "{partition} offset {}: {reason}; it was written by a version that this one cannot read, or by something else: \
+                     upgrade, or set another kafka.prefix",
+                    offset.0
+                ));
+            }
+            None => return Ok(()),
+        };
+        let is_live = offset >= judged.live_from;
+        if is_live && judged.position < judged.live_from {
+            info!(%partition, "live");
+        }
+        judged.position = offset.next();
+        for gap in judged.judge.flush(flush, &mut self.messages) {
+            error!(%partition, offset = offset.0, "{gap}");
+            self.metrics.gap();
+        }
+        if is_live {
+            for message in &self.messages {
+                self.metrics.message(message);
+                let records =
+                    records(&compose(message, &self.provenance)).map_err(|error| format!("event as JSON: {error}"))?;
+                self.outputs.extend(records);
+            }
+        }
+        self.messages.clear();
+        if self.shown_at.elapsed() >= SHOW_EVERY {
+            self.shown_at = Instant::now();
+            self.view.judge(partition, &judged.judge, is_live);
+        }
+        Ok(())
+    }
+
+    fn at_end(&mut self, partition: &Partition, _wall_ms: i64) {
+        if let Some(judged) = self.judges.get(partition) {
+            self.view.judge(partition, &judged.judge, true);
+        }
+    }
+
+    fn ahead(&mut self) -> Vec<Partition> {
+        Vec::new()
+    }
+
+    fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {
+        let has_outputs = !self.outputs.is_empty();
+        (has_outputs && (caught_up || self.outputs.len() >= OUTPUTS_MAX))
+            || (since_commit >= COMMIT_EVERY
+                && (has_outputs || self.judges.values().any(|judged| judged.position > judged.committed)))
+    }
+
+    fn seal(&mut self, transaction: &mut Transaction, _wall_ms: i64) {
+        transaction.outputs.append(&mut self.outputs);
+        for (partition, judged) in &mut self.judges {
+            if judged.position > judged.committed {
+                judged.committed = judged.position;
+                transaction.offsets.insert(partition.clone(), (judged.position, String::new()));
+            }
+        }
+    }
+}

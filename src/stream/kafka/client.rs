@@ -1,0 +1,132 @@
+//! The settings of the two clients, each with its reason.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::config::Kafka;
+
+/// Who a client is: a stage and a thread of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// The consumer group.
+    pub group: String,
+    /// The member's name within the group, stable over restarts.
+    pub member: String,
+}
+
+impl Role {
+    /// The observer on this thread.
+    pub fn observer(kafka: &Kafka, thread: usize) -> Self {
+        Self { group: kafka.group.clone(), member: format!("{}-{thread}", kafka.instance) }
+    }
+
+    /// The judge.
+    pub fn judge(kafka: &Kafka) -> Self {
+        Self { group: format!("{}-judge", kafka.group), member: kafka.instance.clone() }
+    }
+}
+
+fn common(kafka: &Kafka) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("client.id", "eddyline")
+        // A broker that comes back is used at once, not after ten seconds.
+        .set("reconnect.backoff.max.ms", "1000");
+    config
+}
+
+/// The user's properties win over our defaults. Some are only known to one kind of client, which librdkafka says in a log
+/// line only, so all are given to both.
+fn with_properties(mut config: ClientConfig, kafka: &Kafka) -> ClientConfig {
+    for (property, value) in &kafka.properties {
+        config.set(property, value);
+    }
+    config
+}
+
+/// A client that only looks: metadata, creation of topics.
+pub(super) fn admin(kafka: &Kafka) -> ClientConfig {
+    with_properties(common(kafka), kafka)
+}
+
+/// The consumer of a group member.
+pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
+    let mut config = common(kafka);
+    config
+        .set("group.id", &role.group)
+        // Offsets are committed in the transaction of what came out of them, never by the consumer.
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // A position is always given; where retention took it away, that is said and the first record left is read.
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        // Enough to keep the thread busy, not the default of a million messages for each partition.
+        .set("queued.min.messages", "50000")
+        .set("queued.max.messages.kbytes", "65536")
+        .set("fetch.wait.max.ms", "50")
+        .set("fetch.queue.backoff.ms", "10")
+        // Where a partition ends and how far it lags comes with the statistics.
+        .set("statistics.interval.ms", "1000");
+    if kafka.properties.get("group.protocol").map(String::as_str) != Some("consumer") {
+        // A restart within the session time-out moves no partition. (With the protocol of KIP-848 a static member that was
+        // killed blocks its own return until the broker's time-out.)
+        config
+            .set("group.instance.id", &role.member)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "6000")
+            .set("heartbeat.interval.ms", "1000");
+    }
+    with_properties(config, kafka)
+}
+
+/// The transactional producer of a group member.
+pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
+    let mut config = common(kafka);
+    config
+        // The same after a restart, so that the successor ends its forerunner's transaction instead of waiting for it.
+        .set("transactional.id", format!("{}-{}", role.group, role.member))
+        .set("transaction.timeout.ms", "10000")
+        .set("linger.ms", "5")
+        .set("compression.codec", "lz4")
+        .set("batch.num.messages", "10000")
+        .set("queue.buffering.max.kbytes", "65536")
+        // Else the first request of a transaction waits for 100 ms when it meets the end of the one before.
+        .set("retry.backoff.ms", "10")
+        // The broker's topics decide how large a record may be, not the client.
+        .set("message.max.bytes", "33554432");
+    with_properties(config, kafka)
+}
+
+/// Says the same error of librdkafka once in a while only: while a broker is away it comes many times a second.
+#[derive(Default)]
+pub(super) struct Complaints {
+    said: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
+}
+
+impl Complaints {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    /// Says an error of this client, unless it was said just now.
+    pub(super) fn say(&self, client: &str, error: &KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|(_, at)| at.elapsed() < Self::EVERY);
+        if said.iter().any(|(said, _)| *said == code) {
+            return;
+        }
+        said.push((code, Instant::now()));
+        tracing::warn!(client, reason, "{}", describe(error));
+    }
+}
+
+/// An error of Kafka in one line, without the names of Rust's types.
+pub fn describe(error: &KafkaError) -> String {
+    match error.rdkafka_error_code() {
+        Some(code) => format!("{code}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,156 @@
+//! What the consumer's callbacks leave behind for the loop: rebalances, and where partitions end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use serde::Deserialize;
+
+use super::client::Complaints;
+use crate::record::{Partition, Topic};
+
+/// The context of a consumer.
+#[derive(Default)]
+pub(super) struct Events {
+    rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
+    has_rebalances: AtomicBool,
+    positions: Mutex<Option<Vec<Position>>>,
+    complaints: Complaints,
+    /// Set when nobody handles rebalances any more: they are answered at once, else closing would wait for ever.
+    is_closing: AtomicBool,
+}
+
+/// Where a partition stands, from librdkafka's statistics.
+pub(super) struct Position {
+    pub(super) partition: Partition,
+    pub(super) lag: i64,
+    pub(super) at_end: bool,
+}
+
+impl Events {
+    pub(super) fn has_rebalances(&self) -> bool {
+        self.has_rebalances.load(Ordering::Acquire)
+    }
+
+    /// The oldest rebalance that was not handled: whether it assigns, and which partitions.
+    pub(super) fn next_rebalance(&self) -> Option<(bool, Vec<Partition>)> {
+        let mut rebalances = lock(&self.rebalances);
+        let next = rebalances.pop_front();
+        self.has_rebalances.store(!rebalances.is_empty(), Ordering::Release);
+        next.map(|(assigns, list)| (assigns, partitions_of(&list)))
+    }
+
+    /// The statistics since the last call.
+    pub(super) fn take_positions(&self) -> Option<Vec<Position>> {
+        lock(&self.positions).take()
+    }
+
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+    }
+}
+
+/// A poisoned lock guards plain data here, which is as good as it was.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+pub(super) fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
+    if list.count() == 0 {
+        return Vec::new();
+    }
+    list.elements().iter().map(|element| Partition::new(Topic::new(element.topic()), element.partition())).collect()
+}
+
+impl ConsumerContext for Events {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigns = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.is_closing.load(Ordering::Acquire) {
+            answer(consumer, assigns, list);
+            return;
+        }
+        lock(&self.rebalances).push_back((assigns, list.clone()));
+        self.has_rebalances.store(true, Ordering::Release);
+    }
+}
+
+fn answer(consumer: &BaseConsumer<Events>, assigns: bool, list: &TopicPartitionList) {
+    let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    let answered = match (assigns, cooperative) {
+        (true, true) => consumer.incremental_assign(list),
+        (true, false) => consumer.assign(list),
+        (false, true) => consumer.incremental_unassign(list),
+        (false, false) => consumer.unassign(),
+    };
+    if let Err(error) = answered {
+        tracing::debug!(%error, "rebalance while closing");
+    }
+}
+
+impl ClientContext for Events {
+    fn stats_raw(&self, statistics: &[u8]) {
+        match serde_json::from_slice::<Statistics>(statistics) {
+            Ok(statistics) => *lock(&self.positions) = Some(statistics.positions()),
+            Err(error) => tracing::warn!(%error, "statistics of librdkafka cannot be read"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.say("consumer", &error, reason);
+    }
+}
+
+#[derive(Deserialize)]
+struct Statistics {
+    brokers: BTreeMap<String, BrokerStatistics>,
+    topics: BTreeMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    nodeid: i32,
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    partitions: BTreeMap<String, PartitionStatistics>,
+}
+
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    partition: i32,
+    leader: i32,
+    next_offset: i64,
+    app_offset: i64,
+    eof_offset: i64,
+    ls_offset: i64,
+    fetchq_cnt: i64,
+}
+
+impl Statistics {
+    fn positions(self) -> Vec<Position> {
+        let mut positions = Vec::new();
+        let is_up = |leader| self.brokers.values().any(|broker| broker.nodeid == leader && broker.state == "UP");
+        for (topic, statistics) in self.topics {
+            let topic = Topic::new(&topic);
+            for partition in statistics.partitions.into_values().filter(|partition| partition.partition >= 0) {
+                // librdkafka's own lag counts from the stored offset, which we never store; and the last records of a
+                // transactional topic are markers, which nobody reads.
+                // A broker that is away has no end: what is written in the meantime comes later.
+                let at_end = is_up(partition.leader)
+                    && partition.eof_offset >= 0
+                    && partition.eof_offset == partition.next_offset
+                    && partition.fetchq_cnt == 0;
+                let lag = if at_end { 0 } else { (partition.ls_offset - partition.app_offset.max(0)).max(0) };
+                positions.push(Position { partition: Partition::new(topic.clone(), partition.partition), lag, at_end });
+            }
+        }
+        positions
+    }
+}

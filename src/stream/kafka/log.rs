@@ -1,0 +1,265 @@
+//! The log that is Kafka, for one worker.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tracing::debug;
+
+use super::consumer::Events;
+use super::producer::Transactions;
+use super::{Role, client, describe};
+use crate::config::Kafka;
+use crate::ops::View;
+use crate::record::{Offset, Partition, Record, TimeBasis};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Transaction};
+
+/// How many records one poll hands out before the loop looks at everything else.
+const POLL_RECORDS_MAX: usize = 10_000;
+/// How long a question to the cluster may take.
+pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// One consumer and one transactional producer.
+pub struct KafkaLog {
+    pub(super) kafka: Kafka,
+    pub(super) role: Role,
+    pub(super) consumer: BaseConsumer<Events>,
+    pub(super) transactions: Option<Transactions>,
+    assigned: Vec<Assigned>,
+    last_read: usize,
+    view: Arc<View>,
+}
+
+struct Assigned {
+    partition: Partition,
+    is_held: bool,
+    read_since_statistics: bool,
+}
+
+impl KafkaLog {
+    /// Joins the group and reads these topics.
+    ///
+    /// # Errors
+    /// Where the settings are not accepted or the transactions cannot be initialised.
+    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>) -> Result<Self, KafkaError> {
+        let transactions = Transactions::begin_life(kafka, &role)?;
+        let consumer: BaseConsumer<Events> = client::consumer(kafka, &role).create_with_context(Events::default())?;
+        let log = Self {
+            kafka: kafka.clone(),
+            role,
+            consumer,
+            transactions: Some(transactions),
+            assigned: Vec::new(),
+            last_read: 0,
+            view,
+        };
+        log.consumer.subscribe(topics)?;
+        Ok(log)
+    }
+
+    /// The partitions that are read: assigned and not held.
+    pub(super) fn list_of_read(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for assigned in self.assigned.iter().filter(|assigned| !assigned.is_held) {
+            list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
+        }
+        list
+    }
+
+    pub(super) fn index_of(&self, partition: &Partition) -> Option<usize> {
+        index_of(&self.assigned, self.last_read, partition.topic.name(), partition.number)
+    }
+}
+
+/// Consecutive messages are mostly of one partition.
+fn index_of(assigned: &[Assigned], last: usize, topic: &str, number: i32) -> Option<usize> {
+    let is_it = |assigned: &Assigned| assigned.partition.number == number && assigned.partition.topic.name() == topic;
+    if assigned.get(last).is_some_and(is_it) {
+        return Some(last);
+    }
+    let wanted = (topic, number);
+    assigned.binary_search_by(|a| (a.partition.topic.name(), a.partition.number).cmp(&wanted)).ok()
+}
+
+fn hand_out(
+    message: &BorrowedMessage<'_>,
+    assigned: &mut [Assigned],
+    last_read: &mut usize,
+    each: &mut dyn FnMut(&Partition, &Incoming<'_>),
+) {
+    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else { return };
+    let Some(assigned) = assigned.get_mut(index) else { return };
+    *last_read = index;
+    assigned.read_since_statistics = true;
+    let timestamp = match message.timestamp() {
+        Timestamp::CreateTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaCreate)),
+        Timestamp::LogAppendTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaAppend)),
+        Timestamp::NotAvailable => None,
+    };
+    let record = Record { offset: Offset(message.offset()), timestamp, value: message.payload() };
+    let headers = || match message.headers() {
+        Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
+        None => Vec::new(),
+    };
+    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers });
+}
+
+pub(super) fn broken(error: KafkaError) -> CommitError {
+    CommitError::Broken(describe(&error))
+}
+
+impl Log for KafkaLog {
+    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError> {
+        let mut count = 0;
+        while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
+            match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
+                Some(Ok(message)) => {
+                    hand_out(&message, &mut self.assigned, &mut self.last_read, each);
+                    count += 1;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(error)) => return error_of_poll(&error).map(|()| count),
+                None => break,
+            }
+        }
+        Ok(count)
+    }
+
+    fn rebalance(&mut self) -> Option<Rebalance> {
+        let (assigns, partitions) = self.consumer.context().next_rebalance()?;
+        Some(if assigns {
+            Rebalance::Assign(partitions)
+        } else {
+            Rebalance::Revoke { partitions, lost: self.consumer.assignment_lost() }
+        })
+    }
+
+    fn committed(
+        &mut self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+        let mut found = Vec::with_capacity(partitions.len());
+        for (partition, committed) in self.committed_offsets(partitions)? {
+            let (first, _) = self
+                .consumer
+                .fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT)
+                .map_err(broken)?;
+            found.push((partition, committed, Offset(first)));
+        }
+        Ok(found)
+    }
+
+    fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, from) in positions {
+            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0))
+                .map_err(broken)?;
+        }
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            self.consumer.incremental_assign(&list).map_err(broken)?;
+        } else {
+            self.consumer.assign(&list).map_err(broken)?;
+        }
+        for (partition, _) in positions {
+            self.assigned.push(Assigned { partition: partition.clone(), is_held: false, read_since_statistics: true });
+        }
+        self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
+        self.assigned.dedup_by(|a, b| a.partition == b.partition);
+        Ok(())
+    }
+
+    fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            let mut list = TopicPartitionList::new();
+            for partition in partitions {
+                list.add_partition(partition.topic.name(), partition.number);
+            }
+            self.consumer.incremental_unassign(&list).map_err(broken)?;
+            self.assigned.retain(|assigned| !partitions.contains(&assigned.partition));
+        } else {
+            self.consumer.unassign().map_err(broken)?;
+            self.assigned.clear();
+        }
+        Ok(())
+    }
+
+    fn at_end(&mut self) -> Vec<Partition> {
+        let Some(positions) = self.consumer.context().take_positions() else { return Vec::new() };
+        let mut at_end = Vec::new();
+        for position in positions {
+            let Some(index) = self.index_of(&position.partition) else { continue };
+            let Some(assigned) = self.assigned.get_mut(index) else { continue };
+            self.view.lag(&position.partition, position.lag);
+            // A partition that waits is not asked whether there is more.
+            if position.at_end && !assigned.is_held && !assigned.read_since_statistics {
+                at_end.push(position.partition);
+            }
+            assigned.read_since_statistics = false;
+        }
+        at_end
+    }
+
+    fn hold(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
+        let (mut paused, mut resumed) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for assigned in &mut self.assigned {
+            let is_held = partitions.contains(&assigned.partition);
+            if is_held != assigned.is_held {
+                assigned.is_held = is_held;
+                let list = if is_held { &mut paused } else { &mut resumed };
+                list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
+            }
+        }
+        if paused.count() > 0 {
+            self.consumer.pause(&paused).map_err(broken)?;
+        }
+        if resumed.count() > 0 {
+            self.consumer.resume(&resumed).map_err(broken)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, transaction: &Transaction, in_rebalance: bool) -> Result<(), CommitError> {
+        self.commit_whole(transaction, in_rebalance)
+    }
+
+    fn leave(&mut self) {
+        self.consumer.context().close();
+        self.consumer.unsubscribe();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(3) {
+            drop(self.consumer.poll(Duration::from_millis(20)));
+            if self.consumer.assignment().is_ok_and(|assignment| assignment.count() == 0) {
+                break;
+            }
+        }
+    }
+}
+
+impl Drop for KafkaLog {
+    fn drop(&mut self) {
+        // Closing waits until every revocation is answered, and the loop that would answer is gone.
+        self.consumer.context().close();
+    }
+}
+
+fn error_of_poll(error: &KafkaError) -> Result<(), CommitError> {
+    let reason = describe(error);
+    match error {
+        KafkaError::MessageConsumptionFatal(_) => Err(CommitError::Broken(reason)),
+        _ => match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                Err(CommitError::Permanent(reason))
+            }
+            _ => {
+                // The client's own callback has said so already.
+                debug!(reason, "while reading");
+                Ok(())
+            }
+        },
+    }
+}

@@ -1,0 +1,14 @@
+//! The log that is Kafka: one consumer of a group and one transactional producer, on one thread.
+
+mod client;
+mod commit;
+mod consumer;
+mod log;
+#[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
+mod native;
+mod producer;
+mod topics;
+
+pub use client::{Role, describe};
+pub use log::KafkaLog;
+pub use topics::{TopicError, Topics, connect, prepare_topics, refresh_topics};

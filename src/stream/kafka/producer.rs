@@ -1,0 +1,192 @@
+//! One transaction, tried once: begin, send, flush, offsets, commit.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::client::Complaints;
+use super::{Role, client, describe, native};
+use crate::config::Kafka;
+use crate::publish::OutputRecord;
+
+/// How long one call of a transaction may take before the transaction is in doubt; the broker ends it after ten seconds.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long retriable errors are retried.
+const RETRY_FOR: Duration = Duration::from_secs(10);
+
+/// Why a transaction was not committed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It has to be aborted, and can then be sent again.
+    Abort(String),
+    /// Whether it was committed is unknown, or the producer is of no use any more.
+    Doubt(String),
+    /// It will never be accepted.
+    Permanent(String),
+}
+
+/// Notes the first record that could not be delivered.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    failed: Mutex<Option<RDKafkaErrorCode>>,
+    complaints: Complaints,
+}
+
+impl Deliveries {
+    fn take(&self) -> Option<RDKafkaErrorCode> {
+        self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.say("producer", &error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut failed = self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *failed = failed.or(error.rdkafka_error_code());
+        }
+    }
+}
+
+/// The transactional producer of one member.
+pub(super) struct Transactions {
+    producer: ThreadedProducer<Deliveries>,
+}
+
+impl Transactions {
+    /// A producer whose forerunner's open transaction, if any, is ended.
+    pub(super) fn begin_life(kafka: &Kafka, role: &Role) -> Result<Self, KafkaError> {
+        let producer: ThreadedProducer<Deliveries> =
+            client::producer(kafka, role).create_with_context(Deliveries::default())?;
+        // Without a connection the initialisation waits for half a second more.
+        producer.client().fetch_metadata(Some("-"), CALL_TIMEOUT).ok();
+        let started = Instant::now();
+        loop {
+            match producer.init_transactions(CALL_TIMEOUT) {
+                Ok(()) => return Ok(Self { producer }),
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends everything in one burst and commits it with the offsets.
+    pub(super) fn send(
+        &self,
+        outputs: &[OutputRecord],
+        topic_of: impl Fn(&OutputRecord) -> String,
+        offsets: &TopicPartitionList,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), Failure> {
+        self.producer.begin_transaction().map_err(|error| Failure::Doubt(format!("begin: {}", describe(&error))))?;
+        for output in outputs {
+            self.write(output, &topic_of(output))?;
+        }
+        if !outputs.is_empty() && !native::flush(&self.producer, RETRY_FOR) {
+            return Err(Failure::Abort("not delivered in time".to_owned()));
+        }
+        if let Some(code) = self.producer.context().take() {
+            return Err(self.undeliverable(code, outputs));
+        }
+        let group = group().ok_or_else(|| Failure::Abort("not a member of the group now".to_owned()))?;
+        retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
+        retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
+    }
+
+    fn write(&self, output: &OutputRecord, topic: &str) -> Result<(), Failure> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+        record.key = output.key.as_deref();
+        record.payload = output.value.as_deref();
+        record.partition = output.partition;
+        record.timestamp = output.timestamp_ms;
+        if !output.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(output.headers.len());
+            record.headers = Some(output.headers.iter().fold(headers, |headers, header| {
+                headers.insert(Header { key: &header.name, value: header.value.as_deref() })
+            }));
+        }
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent)) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    record = unsent;
+                }
+                Err((error, _)) => return Err(Failure::Abort(format!("send to {topic}: {}", describe(&error)))),
+            }
+        }
+    }
+
+    fn undeliverable(&self, code: RDKafkaErrorCode, outputs: &[OutputRecord]) -> Failure {
+        let largest = outputs.iter().filter_map(|output| output.value.as_ref().map(Vec::len)).max().unwrap_or(0);
+        match code {
+            RDKafkaErrorCode::MessageSizeTooLarge => Failure::Permanent(format!(
+                "the broker refuses a record of {largest} bytes: raise max.message.bytes of the topic that it goes to"
+            )),
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed => {
+                Failure::Permanent(format!("{code}: grant write access to Eddyline's topics and its transactional ids"))
+            }
+            _ => Failure::Abort(format!("not delivered: {code}")),
+        }
+    }
+
+    /// Ends a transaction that failed.
+    pub(super) fn abort(&self) -> Result<(), Failure> {
+        retry("abort", || self.producer.abort_transaction(CALL_TIMEOUT)).map_err(|failure| match failure {
+            Failure::Abort(reason) | Failure::Doubt(reason) | Failure::Permanent(reason) => Failure::Doubt(reason),
+        })?;
+        self.producer.context().take();
+        Ok(())
+    }
+}
+
+/// Retries what librdkafka calls retriable, with growing pauses.
+fn retry(what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(10);
+    loop {
+        let error = match call() {
+            Ok(()) => return Ok(()),
+            Err(KafkaError::Transaction(error)) => error,
+            Err(error) => return Err(Failure::Doubt(format!("{what}: {}", describe(&error)))),
+        };
+        let reason = format!("{what}: {} ({})", error.string(), error.code());
+        let is_authorisation = matches!(
+            error.code(),
+            RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+        );
+        if is_authorisation {
+            return Err(Failure::Permanent(reason));
+        }
+        if error.is_fatal() {
+            return Err(Failure::Doubt(reason));
+        }
+        if error.txn_requires_abort() {
+            return Err(Failure::Abort(reason));
+        }
+        if !error.is_retriable() || started.elapsed() >= RETRY_FOR {
+            return Err(Failure::Doubt(reason));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,176 @@
+//! The topics: which there are, and the creation of ours.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tracing::info;
+
+use super::{client, describe};
+use crate::config::Config;
+use crate::record::Topic;
+
+/// How long the brokers have to answer at the start.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why the topics are not as they have to be.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// No broker answered.
+    #[error("no broker of kafka.brokers = \"{brokers}\" answered within {} s: {reason}; check the address, and security.protocol in kafka.properties", CONNECT_TIMEOUT.as_secs())]
+    Unreachable {
+        /// The brokers.
+        brokers: String,
+        /// librdkafka's word.
+        reason: String,
+    },
+    /// The settings were refused before anything was sent.
+    #[error("kafka.properties: {0}")]
+    Settings(String),
+    /// Topics to be read that do not exist.
+    #[error("there {} no topic {} at {brokers}; check input.topics", if .topics.len() == 1 { "is" } else { "are" }, .topics.join(", "))]
+    Missing {
+        /// The topics.
+        topics: Vec<String>,
+        /// The brokers.
+        brokers: String,
+    },
+    /// Topics that are needed and may not be created.
+    #[error("topics could not be created ({reason}); let somebody who may run:{}", .commands.iter().map(|command| format!("\n  {command}")).collect::<String>())]
+    NotCreated {
+        /// The broker's word.
+        reason: String,
+        /// The commands that create them.
+        commands: Vec<String>,
+    },
+}
+
+/// How many partitions each topic has.
+pub type Topics = BTreeMap<Topic, u32>;
+
+/// What one of our topics has to be.
+struct Wanted {
+    name: String,
+    partitions: u32,
+    settings: Vec<(&'static str, &'static str)>,
+}
+
+/// A client that asks the cluster what there is.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn connect(config: &Config) -> Result<BaseConsumer, TopicError> {
+    client::admin(&config.kafka).create().map_err(|error: KafkaError| TopicError::Settings(error.to_string()))
+}
+
+/// The topics of the cluster with their numbers of partitions.
+fn list(client: &BaseConsumer, brokers: &str) -> Result<Topics, TopicError> {
+    let metadata = client
+        .fetch_metadata(None, CONNECT_TIMEOUT)
+        .map_err(|error| TopicError::Unreachable { brokers: brokers.to_owned(), reason: describe(&error) })?;
+    let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+    Ok(topics.map(|topic| (Topic::new(topic.name()), u32::try_from(topic.partitions().len()).unwrap_or(0))).collect())
+}
+
+/// Sees to it that the input topics exist and creates those of ours that are missing. Returns all topics that matter.
+///
+/// # Errors
+/// Where the brokers cannot be reached, an input topic is missing, or ours may not be created.
+pub async fn prepare_topics(config: &Config, client: &BaseConsumer) -> Result<Topics, TopicError> {
+    let brokers = &config.kafka.brokers;
+    let found = list(client, brokers)?;
+    let missing: Vec<String> =
+        config.topics.iter().filter(|topic| !found.contains_key(&Topic::new(topic))).cloned().collect();
+    if !missing.is_empty() {
+        return Err(TopicError::Missing { topics: missing, brokers: brokers.clone() });
+    }
+    let wanted = wanted(config, &found);
+    let absent: Vec<&Wanted> = wanted.iter().filter(|topic| !found.contains_key(&Topic::new(&topic.name))).collect();
+    if !absent.is_empty() {
+        create(config, &absent).await?;
+    }
+    let ours = wanted.iter().map(|topic| {
+        let topic_name = Topic::new(&topic.name);
+        let partitions = found.get(&topic_name).copied().unwrap_or(topic.partitions);
+        (topic_name, partitions)
+    });
+    let inputs = found.iter().filter(|(topic, _)| config.topics.iter().any(|name| name == topic.name()));
+    Ok(inputs.map(|(topic, &partitions)| (topic.clone(), partitions)).chain(ours).collect())
+}
+
+/// Looks up how many partitions the input topics have now: they may have grown.
+pub fn refresh_topics(config: &Config, client: &BaseConsumer, roster: &Mutex<Topics>) {
+    match list(client, &config.kafka.brokers) {
+        Ok(found) => {
+            let mut roster = roster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for (topic, partitions) in roster.iter_mut() {
+                *partitions = found.get(topic).copied().unwrap_or(0).max(*partitions);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "looking up the partitions"),
+    }
+}
+
+/// Our topics, as `deploy/schemas/asyncapi.yaml` describes those that others read.
+fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
+    const MONTH_MS: &str = "2592000000";
+    const LARGE: (&str, &str) = ("max.message.bytes", "33554432");
+    let ours = |name: &str, partitions, settings| Wanted { name: config.kafka.topic(name), partitions, settings };
+    let mut wanted = vec![
+        ours("tallies", 1, vec![("retention.ms", MONTH_MS)]),
+        ours("anomalies", 6, vec![("retention.ms", MONTH_MS)]),
+        ours("episodes", 1, vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000")]),
+        ours("deadletters", 1, vec![("retention.ms", MONTH_MS), LARGE]),
+    ];
+    if config.scored {
+        for topic in &config.topics {
+            let partitions = found.get(&Topic::new(topic)).copied().unwrap_or(1);
+            wanted.push(Wanted { name: format!("{topic}.scored"), partitions, settings: vec![LARGE] });
+        }
+    }
+    wanted
+}
+
+async fn create(config: &Config, absent: &[&Wanted]) -> Result<(), TopicError> {
+    let refused = |reason: String| TopicError::NotCreated {
+        reason,
+        commands: absent.iter().map(|topic| topic.command(&config.kafka.brokers)).collect(),
+    };
+    let admin: AdminClient<DefaultClientContext> =
+        client::admin(&config.kafka).create().map_err(|error| TopicError::Settings(error.to_string()))?;
+    let topics: Vec<NewTopic<'_>> = absent.iter().map(|topic| topic.new_topic()).collect();
+    let results = admin
+        .create_topics(&topics, &AdminOptions::new().request_timeout(Some(CONNECT_TIMEOUT)))
+        .await
+        .map_err(|error| refused(describe(&error)))?;
+    for result in results {
+        match result {
+            Ok(topic) => info!(topic, "created"),
+            // Another instance was faster.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(refused(format!("{topic}: {code}"))),
+        }
+    }
+    Ok(())
+}
+
+impl Wanted {
+    fn new_topic(&self) -> NewTopic<'_> {
+        let partitions = i32::try_from(self.partitions).unwrap_or(1);
+        // -1 is the broker's own default for the replication.
+        let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(-1));
+        self.settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+    }
+
+    fn command(&self, brokers: &str) -> String {
+        let settings: String = self.settings.iter().map(|(key, value)| format!(" --config {key}={value}")).collect();
+        format!(
+            "kafka-topics.sh --bootstrap-server {brokers} --create --topic {} --partitions {}{settings}",
+            self.name, self.partitions
+        )
+    }
+}

@@ -1,0 +1,187 @@
+//! The observing half as a task: records in, tallies (and dead letters, and scored records) out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::log::{Committed, Incoming, Transaction};
+use super::task::Task;
+use crate::config::Config;
+use crate::ops::{ObserverMetrics, View};
+use crate::publish::{self, Destination, Original, Outcome, OutputRecord};
+use crate::record::{Offset, Partition, Topic};
+use crate::stage::Observer;
+use crate::vectorise::wire::Flush;
+
+/// A flush is sent before it would hold more sums than this, however little time has passed.
+const ENTRIES_MAX: usize = 20_000;
+/// A transaction is sent before its outputs hold more bytes than this.
+const OUTPUT_BYTES_MAX: usize = 8 << 20;
+/// How many cells one record of the tallies topic holds at most, to stay far below a broker's limit on a record.
+const ENTRIES_PER_RECORD: usize = 2_000;
+
+/// An observer between an input topic and the tallies.
+pub struct Observing {
+    observer: Observer,
+    flush_every: Duration,
+    scored: bool,
+    tallies_partitions: i32,
+    roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
+    outputs: Vec<OutputRecord>,
+    output_bytes: usize,
+    metrics: ObserverMetrics,
+    view: Arc<View>,
+}
+
+impl Observing {
+    /// An observer configured so; `roster` tells how many partitions each input topic has.
+    pub fn new(
+        config: &Config,
+        tallies_partitions: i32,
+        roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
+        view: Arc<View>,
+    ) -> Self {
+        Self {
+            observer: Observer::new(config.format, config.lateness_ms),
+            flush_every: Duration::from_millis(config.flush_ms),
+            scored: config.scored,
+            tallies_partitions,
+            roster,
+            outputs: Vec::new(),
+            output_bytes: 0,
+            metrics: ObserverMetrics::default(),
+            view,
+        }
+    }
+}
+
+impl Task for Observing {
+    const NAME: &'static str = "observe";
+
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+        let from = committed.map_or(first, |committed| committed.offset);
+        if from < first {
+            tracing::error!(%partition, committed = from.0, first = first.0,
+                "records were deleted by retention before they were read; reading on at the first that is left");
+        }
+        let from = from.max(first);
+        self.observer.assign(partition.clone(), from, committed.map(|committed| committed.metadata.as_str()));
+        from
+    }
+
+    fn revoke(&mut self, partition: &Partition) {
+        self.observer.revoke(partition);
+        self.view.forget_partition(partition);
+    }
+
+    fn drop_all(&mut self) {
+        self.observer.drop_all();
+        self.outputs.clear();
+        self.output_bytes = 0;
+    }
+
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
+        let outcome = self.observer.record(partition, &incoming.record, wall_ms);
+        let reject = match outcome {
+            Outcome::Rejected(reject) => Some(reject),
+            _ => None,
+        };
+        if !self.scored && reject.is_none() {
+            return Ok(());
+        }
+        let headers = (incoming.headers)();
+        let original = Original {
+            partition,
+            offset: incoming.record.offset,
+            timestamp_ms: incoming.record.timestamp.map(|(milliseconds, _)| milliseconds),
+            key: incoming.key,
+            value: incoming.record.value,
+            headers: &headers,
+        };
+        let scored = self.scored.then(|| publish::scored(&original, outcome));
+        for output in reject.map(|reject| publish::dead_letter(&original, reject)).into_iter().chain(scored) {
+            self.output_bytes += output.value.as_ref().map_or(0, Vec::len);
+            self.outputs.push(output);
+        }
+        Ok(())
+    }
+
+    fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
+        self.observer.at_end(partition, wall_ms);
+    }
+
+    fn ahead(&mut self) -> Vec<Partition> {
+        self.observer.ahead()
+    }
+
+    fn is_due(&self, since_commit: Duration, _caught_up: bool) -> bool {
+        let full = self.observer.entries() >= ENTRIES_MAX || self.output_bytes >= OUTPUT_BYTES_MAX;
+        full || (since_commit >= self.flush_every && (self.observer.is_dirty() || !self.outputs.is_empty()))
+    }
+
+    fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64) {
+        if !self.observer.is_dirty() && self.outputs.is_empty() {
+            return;
+        }
+        transaction.outputs.append(&mut self.outputs);
+        self.output_bytes = 0;
+        let flush = self.observer.flush((self.roster)(), wall_ms);
+        self.metrics.flushed(&flush, &self.view);
+        for (partition, records) in split(flush, self.tallies_partitions) {
+            for record in records {
+                let value = record.encode();
+                self.metrics.tally_bytes(value.len());
+                transaction.outputs.push(OutputRecord {
+                    destination: Destination::Tallies,
+                    partition: Some(partition),
+                    key: None,
+                    value: Some(value),
+                    headers: Vec::new(),
+                    timestamp_ms: None,
+                });
+            }
+        }
+        for (partition, offset, metadata) in self.observer.positions() {
+            transaction.offsets.insert(partition.clone(), (offset, metadata));
+        }
+    }
+}
+
+/// Divides a flush over the partitions of the tallies topic, by domain, and over records of bounded size. The progress goes
+/// to every partition, behind the sums.
+fn split(flush: Flush, partitions: i32) -> BTreeMap<i32, Vec<Flush>> {
+    let mut divided: BTreeMap<i32, Vec<Flush>> = (0..partitions.max(1)).map(|number| (number, vec![])).collect();
+    let mut entries: BTreeMap<i32, usize> = BTreeMap::new();
+    for (second, cells) in flush.cells {
+        for (service, cell) in cells {
+            let number = home(service.environment.as_deref(), partitions);
+            let held = entries.entry(number).or_default();
+            let records = divided.entry(number).or_default();
+            if records.is_empty() || *held >= ENTRIES_PER_RECORD {
+                records.push(Flush::default());
+                *held = 0;
+            }
+            *held += 1 + cell.templates.len();
+            if let Some(record) = records.last_mut() {
+                record.cells.entry(second).or_default().insert(service, cell);
+            }
+        }
+    }
+    for records in divided.values_mut() {
+        if records.is_empty() {
+            records.push(Flush::default());
+        }
+        if let Some(last) = records.last_mut() {
+            last.roster.clone_from(&flush.roster);
+            last.progress.clone_from(&flush.progress);
+        }
+    }
+    divided
+}
+
+/// The partition of the tallies topic that holds a domain.
+fn home(environment: Option<&str>, partitions: i32) -> i32 {
+    let hash = xxhash_rust::xxh3::xxh3_64(environment.unwrap_or_default().as_bytes());
+    let partitions = u64::from(partitions.max(1).unsigned_abs());
+    i32::try_from(hash % partitions).unwrap_or(0)
+}

@@ -1,0 +1,98 @@
+//! Keeps a worker alive: connects it, runs it, connects it anew.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::{error, warn};
+
+use super::kafka::{KafkaLog, Role, describe};
+use super::{Judging, Observing, Task, Worker, WorkerError};
+use crate::config::Config;
+use crate::ops::{Stop, View};
+use crate::record::Topic;
+
+/// The pause before connecting anew, at first and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// A worker that ran for this long was well.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+
+/// What all workers of a process share.
+#[derive(Clone)]
+pub struct Supervised {
+    /// The configuration.
+    pub config: Config,
+    /// The request to stop.
+    pub stop: Stop,
+    /// The live view.
+    pub view: Arc<View>,
+}
+
+/// Runs an observer on this thread until it is asked to stop.
+///
+/// # Errors
+/// Where trying again cannot help.
+pub fn observer(
+    shared: &Supervised,
+    thread: usize,
+    tallies_partitions: u32,
+    roster: &Arc<Mutex<BTreeMap<Topic, u32>>>,
+) -> Result<(), String> {
+    let config = &shared.config;
+    let role = Role::observer(&config.kafka, thread);
+    let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
+    let tallies_partitions = i32::try_from(tallies_partitions).unwrap_or(1);
+    supervise(shared, &role, &topics, || {
+        let roster = Arc::clone(roster);
+        let known = Arc::new(move || roster.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view))
+    })
+}
+
+/// Runs a judge on this thread until it is asked to stop.
+///
+/// # Errors
+/// Where trying again cannot help.
+pub fn judge(shared: &Supervised) -> Result<(), String> {
+    let role = Role::judge(&shared.config.kafka);
+    let tallies = shared.config.kafka.topic("tallies");
+    supervise(shared, &role, &[&tallies], || Judging::new(shared.config.provenance(), Arc::clone(&shared.view)))
+}
+
+fn supervise<T: Task>(
+    shared: &Supervised,
+    role: &Role,
+    topics: &[&str],
+    make_task: impl Fn() -> T,
+) -> Result<(), String> {
+    let heartbeat = shared.view.heartbeat(&format!("{}/{}", role.group, role.member));
+    let mut pause = PAUSES.0;
+    while !shared.stop.is_requested() {
+        let started = Instant::now();
+        let log = KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view));
+        let ended = match log {
+            Ok(log) => Worker::new(log, make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run(),
+            Err(error) => Err(WorkerError::Broken(describe(&error))),
+        };
+        match ended {
+            Ok(()) => return Ok(()),
+            Err(WorkerError::Permanent(reason)) => return Err(reason),
+            Err(WorkerError::Broken(reason)) => {
+                metrics::counter!("eddyline_restarts_total").increment(1);
+                if started.elapsed() >= WELL_AFTER {
+                    pause = PAUSES.0;
+                }
+                if reason.contains("Fenced") && pause > PAUSES.0 {
+                    error!(
+                        member = role.member,
+                        "fenced again: does another process run with the same kafka.instance?"
+                    );
+                }
+                warn!(reason, pause_ms = pause.as_millis(), "connecting anew");
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! What a worker runs: a stage, with its inputs decoded from and its outputs encoded into records.
+
+use std::time::Duration;
+
+use super::log::{Committed, Incoming, Transaction};
+use crate::record::{Offset, Partition};
+
+/// A stage as the worker sees it. Its state changes through these calls only.
+pub trait Task {
+    /// The stage's name in metrics.
+    const NAME: &'static str;
+
+    /// A partition is read from now on. Returns the offset to begin at, given what was committed and what is still there.
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset;
+
+    /// A partition is not read any more; everything of it was committed.
+    fn revoke(&mut self, partition: &Partition);
+
+    /// The assignment is lost: whatever was not committed is read again by somebody else.
+    fn drop_all(&mut self);
+
+    /// One record.
+    ///
+    /// # Errors
+    /// Where going on would publish something wrong; says what to do.
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String>;
+
+    /// A partition has nothing more to read.
+    fn at_end(&mut self, partition: &Partition, wall_ms: i64);
+
+    /// The partitions that are so far ahead of the others in log time that they have to wait.
+    fn ahead(&mut self) -> Vec<Partition>;
+
+    /// Whether to commit now: so long after the last commit, and whether all that is there was read.
+    fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool;
+
+    /// Moves what has to be published, and the positions it came from, into the transaction.
+    fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64);
+}

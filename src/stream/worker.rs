@@ -1,0 +1,178 @@
+//! The loop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use metrics::{Histogram, histogram};
+use tracing::{debug, info, warn};
+
+use super::log::{CommitError, Log, Rebalance, Transaction};
+use super::task::Task;
+use crate::ops::{Stop, wall_clock_ms};
+
+/// How long one poll waits for a record.
+const POLL_WAIT: Duration = Duration::from_millis(20);
+
+/// Why a worker ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Its connection is of no use; a new worker can take over from what was committed.
+    #[error("{0}")]
+    Broken(String),
+    /// Trying again cannot help.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+/// One thread's loop: a log and a task.
+pub struct Worker<L, T> {
+    log: L,
+    task: T,
+    transaction: Transaction,
+    committed_at: Instant,
+    caught_up: bool,
+    stop: Stop,
+    heartbeat_ms: Arc<AtomicI64>,
+    commit_seconds: Histogram,
+}
+
+impl<L: Log, T: Task> Worker<L, T> {
+    /// A worker that runs until `stop` is requested and tells through `heartbeat_ms` when it last went round.
+    pub fn new(log: L, task: T, stop: Stop, heartbeat_ms: Arc<AtomicI64>) -> Self {
+        Self {
+            log,
+            task,
+            transaction: Transaction::default(),
+            committed_at: Instant::now(),
+            caught_up: false,
+            stop,
+            heartbeat_ms,
+            commit_seconds: histogram!("eddyline_commit_seconds", "stage" => T::NAME),
+        }
+    }
+
+    /// Goes round until it is asked to stop: then it commits what was read and leaves the group.
+    ///
+    /// # Errors
+    /// Where the log is of no use any more. What was not committed is forgotten.
+    pub fn run(&mut self) -> Result<(), WorkerError> {
+        while !self.stop.is_requested() {
+            self.heartbeat_ms.store(wall_clock_ms(), Ordering::Relaxed);
+            self.round()?;
+        }
+        let committed = self.commit(false);
+        self.log.leave();
+        match committed {
+            Ok(()) | Err(CommitError::RebalanceFirst | CommitError::Lost(_)) => Ok(()),
+            Err(CommitError::Broken(reason)) => Err(WorkerError::Broken(reason)),
+            Err(CommitError::Permanent(reason)) => Err(WorkerError::Permanent(reason)),
+        }
+    }
+
+    fn round(&mut self) -> Result<(), WorkerError> {
+        while let Some(rebalance) = self.log.rebalance() {
+            let handled = self.handle(rebalance);
+            self.settle(handled)?;
+        }
+        let wall_ms = wall_clock_ms();
+        let (task, mut failure) = (&mut self.task, None);
+        let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
+            if failure.is_none() {
+                failure = task.record(partition, incoming, wall_ms).err();
+            }
+        });
+        if let Some(failure) = failure {
+            return Err(WorkerError::Permanent(failure));
+        }
+        match polled {
+            Ok(count) => self.caught_up = count == 0,
+            Err(error) => self.settle(Err(error))?,
+        }
+        for partition in self.log.at_end() {
+            self.task.at_end(&partition, wall_clock_ms());
+        }
+        let ahead = self.task.ahead();
+        let held = self.log.hold(&ahead);
+        self.settle(held)?;
+        // What a rebalance came before is still to be committed.
+        if !self.transaction.is_empty() || self.task.is_due(self.committed_at.elapsed(), self.caught_up) {
+            let committed = self.commit(false);
+            self.settle(committed)?;
+        }
+        Ok(())
+    }
+
+    /// What an error of the log means for the state.
+    fn settle(&mut self, result: Result<(), CommitError>) -> Result<(), WorkerError> {
+        match result {
+            Ok(()) | Err(CommitError::RebalanceFirst) => Ok(()),
+            Err(CommitError::Lost(reason)) => {
+                warn!(reason, "the assignment is lost: what was not committed is forgotten");
+                self.forget();
+                Ok(())
+            }
+            Err(CommitError::Broken(reason)) => {
+                self.forget();
+                Err(WorkerError::Broken(reason))
+            }
+            Err(CommitError::Permanent(reason)) => Err(WorkerError::Permanent(reason)),
+        }
+    }
+
+    fn forget(&mut self) {
+        self.transaction.clear();
+        self.task.drop_all();
+    }
+
+    fn handle(&mut self, rebalance: Rebalance) -> Result<(), CommitError> {
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                let mut positions = Vec::with_capacity(partitions.len());
+                for (partition, committed, first) in self.log.committed(&partitions)? {
+                    let from = self.task.assign(&partition, committed.as_ref(), first);
+                    debug!(%partition, from = from.0, "assigned");
+                    positions.push((partition, from));
+                }
+                self.log.assign(&positions)?;
+                if !partitions.is_empty() {
+                    info!(partitions = %listed(&partitions), "reading");
+                }
+            }
+            Rebalance::Revoke { partitions, lost } => {
+                let committed = if lost { Err(CommitError::Lost("taken away".to_owned())) } else { self.commit(true) };
+                for partition in &partitions {
+                    self.task.revoke(partition);
+                }
+                self.log.unassign(&partitions)?;
+                if !partitions.is_empty() {
+                    info!(partitions = %listed(&partitions), lost, "no longer reading");
+                }
+                committed?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is gathered, and what an earlier attempt could not.
+    fn commit(&mut self, in_rebalance: bool) -> Result<(), CommitError> {
+        loop {
+            if self.transaction.is_empty() {
+                self.task.seal(&mut self.transaction, wall_clock_ms());
+            }
+            if self.transaction.is_empty() {
+                break;
+            }
+            let started = Instant::now();
+            self.log.commit(&self.transaction, in_rebalance)?;
+            self.commit_seconds.record(started.elapsed());
+            self.transaction.clear();
+        }
+        self.committed_at = Instant::now();
+        Ok(())
+    }
+}
+
+fn listed(partitions: &[crate::record::Partition]) -> String {
+    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}

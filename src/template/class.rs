@@ -1,0 +1,63 @@
+//! Classes of bytes: what a byte may be part of.
+
+/// Blanks and control characters: they end a token and leave at most one blank.
+pub(super) const BLANK: u8 = 1;
+/// Punctuation that is a token of its own.
+pub(super) const DELIMITER: u8 = 1 << 1;
+/// `0` to `9`.
+pub(super) const DIGIT: u8 = 1 << 2;
+/// `a` to `f` and `A` to `F`.
+pub(super) const HEX_LETTER: u8 = 1 << 3;
+/// All other letters, and every byte of a character beyond ASCII.
+pub(super) const LETTER: u8 = 1 << 4;
+/// `:`, which separates, but not always.
+pub(super) const COLON: u8 = 1 << 5;
+/// `/`
+pub(super) const SLASH: u8 = 1 << 6;
+/// All other punctuation: `.`, `-`, `_`, `#` and so on.
+pub(super) const MARK: u8 = 1 << 7;
+
+/// What makes a token more than punctuation.
+pub(super) const WORD: u8 = DIGIT | HEX_LETTER | LETTER;
+/// What ends a token.
+pub(super) const END: u8 = BLANK | DELIMITER;
+
+const CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [LETTER; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
+        {
+            classes[byte as usize] = class_of_ascii(byte);
+        }
+        byte += 1;
+    }
+    classes
+}
+
+const fn class_of_ascii(byte: u8) -> u8 {
+    match byte {
+        0..=b' ' | 0x7f => BLANK,
+        b'=' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'"' | b'\'' | b'<' | b'>' | b'|' => DELIMITER,
+        b'0'..=b'9' => DIGIT,
+        b'a'..=b'f' | b'A'..=b'F' => HEX_LETTER,
+        b'g'..=b'z' | b'G'..=b'Z' => LETTER,
+        b':' => COLON,
+        b'/' => SLASH,
+        _ => MARK,
+    }
+}
+
+/// The class of a byte.
+#[inline]
+pub(super) fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(BLANK)
+}
+
+/// The union of the classes of these bytes.
+#[inline]
+pub(super) fn classes_of(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |union, byte| union | class(*byte))
+}

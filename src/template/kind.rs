@@ -1,0 +1,139 @@
+//! What a token is: a literal, or a variable of some kind.
+
+use serde::{Deserialize, Serialize};
+
+use super::class::{COLON, DIGIT, HEX_LETTER, MARK, SLASH, WORD, classes_of};
+use super::number::is_number;
+
+/// What a variable part of a line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// A whole number or decimal, perhaps with a sign and a unit: `45`, `-0.5`, `45ms`. [`super::number`] reads it.
+    Number,
+    /// Hexadecimal digits: `0x7ffe`, `2c12a3826fa6573b`.
+    Hexadecimal,
+    /// A UUID as of RFC 9562.
+    Uuid,
+    /// An IPv4, IPv6 or hardware address, perhaps with a port: `10.0.0.7:443`.
+    Ip,
+    /// A path: `/var/log/messages`, `a/b/c`.
+    Path,
+    /// A URL, or anything else with a scheme: `postgres://db/shop`.
+    Url,
+    /// A date, a time of day, or a name of a month or weekday.
+    Time,
+    /// Everything else: words with digits (`ssh2`), hosts with ports, truth values, values of keys; may be empty.
+    Word,
+}
+
+/// The kind of a token without blanks, delimiters, and trailing points, of which `classes` is the union of its bytes'
+/// classes; `None` for a literal. Tokens with colons that separate have been split.
+pub(super) fn kind(token: &[u8], classes: u8) -> Option<ParameterKind> {
+    if classes & DIGIT != 0 {
+        return Some(kind_with_digits(token, classes));
+    }
+    if classes & WORD == 0 {
+        return None;
+    }
+    if classes & SLASH != 0 && (token.first() == Some(&b'/') || has_two_slashes(token)) {
+        return Some(ParameterKind::Path);
+    }
+    match token {
+        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun" => Some(ParameterKind::Time),
+        b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec" => {
+            Some(ParameterKind::Time)
+        }
+        b"true" | b"false" | b"null" | b"nil" | b"True" | b"False" | b"None" | b"TRUE" | b"FALSE" | b"NULL" => {
+            Some(ParameterKind::Word)
+        }
+        _ if classes == HEX_LETTER && token.len() >= 8 => Some(ParameterKind::Hexadecimal),
+        _ => None,
+    }
+}
+
+fn has_two_slashes(token: &[u8]) -> bool {
+    token.iter().filter(|byte| **byte == b'/').nth(1).is_some()
+}
+
+/// The kind of a token with at least one digit. The union of the classes leaves few candidates each.
+fn kind_with_digits(token: &[u8], classes: u8) -> ParameterKind {
+    if classes == DIGIT || is_number(token) {
+        return ParameterKind::Number;
+    }
+    if classes & SLASH != 0
+        && (token.first() == Some(&b'/') || has_two_slashes(token))
+        && classes & !(DIGIT | SLASH) != 0
+    {
+        return ParameterKind::Path;
+    }
+    if classes & !(DIGIT | MARK | COLON | SLASH) == 0 {
+        return kind_of_digits_and_marks(token, classes);
+    }
+    let is_prefixed = token.starts_with(b"0x") || token.starts_with(b"0X");
+    let digits = if is_prefixed { token.get(2..).unwrap_or_default() } else { token };
+    match if is_prefixed { classes_of(digits) } else { classes } {
+        union if union & !(DIGIT | HEX_LETTER) == 0 => ParameterKind::Hexadecimal,
+        union if union == DIGIT | HEX_LETTER | MARK && is_uuid(token) => ParameterKind::Uuid,
+        _ => ParameterKind::Word,
+    }
+}
+
+/// The kind of a token such as `10.0.0.7`, `08:01:24`, `2026-11-23` or `1,2`.
+fn kind_of_digits_and_marks(token: &[u8], classes: u8) -> ParameterKind {
+    let count = |wanted: u8| token.iter().filter(|byte| **byte == wanted).count();
+    let (points, hyphens, colons) = (count(b'.'), count(b'-'), count(b':'));
+    match (points, hyphens, colons) {
+        (3, 0, 0..=1) => ParameterKind::Ip,
+        (0..=1, 0, 1..=2) if classes & SLASH == 0 => ParameterKind::Time,
+        (0, 2, 0) if token.len() == 10 => ParameterKind::Time,
+        (0, 0, 0) if classes & SLASH != 0 && count(b'/') == 2 => ParameterKind::Time,
+        (0, 4, 0) if is_uuid(token) => ParameterKind::Uuid,
+        _ => ParameterKind::Word,
+    }
+}
+
+/// Whether a token is 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(token: &[u8]) -> bool {
+    token.len() == 36
+        && token.iter().enumerate().all(|(position, byte)| match position {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// The kind of a token that its colons do not split: an address with a port, or colons between hexadecimal digits.
+pub(super) fn kind_with_colons(token: &[u8]) -> Option<ParameterKind> {
+    if let Some(kind) = kind_of_colon_hexadecimal(token) {
+        return Some(kind);
+    }
+    // `db-2.example.com:5432`
+    let colon = token.iter().rposition(|byte| *byte == b':')?;
+    let (host, port) = token.split_at_checked(colon)?;
+    let port = port.get(1..)?;
+    let is_host = host.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        && host.split(|byte| *byte == b'.').all(|label| !label.is_empty())
+        && host.contains(&b'.');
+    let is_port = !port.is_empty() && port.iter().all(u8::is_ascii_digit);
+    match is_host && is_port {
+        true if host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') => Some(ParameterKind::Ip),
+        true => Some(ParameterKind::Word),
+        false => None,
+    }
+}
+
+/// `fe80::1`, `00:1a:2b:3c:4d:5e`, `08:01:24`: two colons at least, and between them nothing but hexadecimal digits.
+fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
+    let classes = classes_of(token);
+    let is_hexadecimal = classes & !(DIGIT | HEX_LETTER | COLON) == 0 && classes & DIGIT != 0;
+    match token.iter().filter(|byte| **byte == b':').count() {
+        2 if is_hexadecimal && classes & HEX_LETTER == 0 && !token.starts_with(b":") => Some(ParameterKind::Time),
+        2.. if is_hexadecimal => Some(ParameterKind::Ip),
+        _ => None,
+    }
+}
+
+/// Whether a word is a unit of size: behind a number it varies with it (`9 KB`, `1 MB`).
+pub(super) fn is_unit(word: &[u8]) -> bool {
+    matches!(word, b"B" | b"KB" | b"kB" | b"MB" | b"GB" | b"TB" | b"PB" | b"KiB" | b"MiB" | b"GiB" | b"TiB")
+}

@@ -1,0 +1,37 @@
+//! The template of a line: what its writer wrote, apart from what the program filled in.
+//!
+//! A [`Skeletoniser`] takes a line apart in one pass over its bytes, without regular expressions: each byte has a class
+//! (`class`), a token is typed by the union of its bytes' classes (`kind`). Tokens with digits, paths, addresses, dates,
+//! truth values, units after numbers and values after `=` are **variables**; all others are **literals**. The literals
+//! with `<*>` for each run of variables are the **skeleton**:
+//!
+//! ```text
+//! Failed password for root from 10.0.0.7 port 57060 ssh2
+//! Failed password for root from <*> port <*>
+//! ```
+//!
+//! # Identity
+//!
+//! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`]. So it is the same
+//! in every process, order and restart, and ids of different rules do not mix. The text that is hashed is the whole one,
+//! also where [`Skeleton::text`] is cut.
+//!
+//! # Invariants
+//!
+//! * The skeleton is a function of the line alone, never of lines before.
+//! * Parameters lie within the line, on boundaries of characters, in rising order, and do not overlap.
+//! * No line makes it panic, and nothing is allocated per line once the buffers have grown.
+//!
+//! Words that vary without looking like it (names of users) stay literal here: the catalogue merges such templates.
+
+mod class;
+mod kind;
+mod number;
+mod skeleton;
+
+#[cfg(test)]
+mod tests;
+
+pub use kind::ParameterKind;
+pub use number::{Number, number};
+pub use skeleton::{PARAMETERS_MAX, Parameter, RULES_VERSION, SKELETON_BYTES_MAX, Skeleton, Skeletoniser};

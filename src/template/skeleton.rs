@@ -1,0 +1,319 @@
+//! The one pass over a line that makes its skeleton.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::record::TemplateId;
+
+use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class, classes_of};
+use super::kind::{ParameterKind, is_unit, kind, kind_with_colons};
+
+/// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
+/// different versions then differ, and old templates age away instead of being taken for new ones.
+pub const RULES_VERSION: u64 = 1;
+
+/// The longest text of a skeleton, in bytes. What is beyond is not shown, but is part of the identity.
+pub const SKELETON_BYTES_MAX: usize = 1 << 10;
+
+/// The most parameters of a line; further variables are part of the skeleton, but not handed out.
+pub const PARAMETERS_MAX: usize = 64;
+
+/// What stands for a run of variables.
+const VARIABLE: &str = "<*>";
+
+/// A variable part of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// What it looks like.
+    pub kind: ParameterKind,
+    /// Where it begins in the line, in bytes.
+    pub start: u32,
+    /// Where it ends in the line, in bytes. At `start` where a key has no value.
+    pub end: u32,
+    /// Which `<*>` of the skeleton it is part of, counted from 0. Lists of variable length share one.
+    pub slot: u16,
+}
+
+impl Parameter {
+    /// Its text within the line that it was found in; empty for another line that has no such place.
+    pub fn text<'a>(&self, line: &'a str) -> &'a str {
+        let range = usize::try_from(self.start).ok().zip(usize::try_from(self.end).ok());
+        range.and_then(|(start, end)| line.get(start..end)).unwrap_or_default()
+    }
+}
+
+/// What a line consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Skeleton<'a> {
+    /// The identity of the template.
+    pub id: TemplateId,
+    /// The literals as they stand in the line, with single blanks and `<*>` for each run of variables; cut off at
+    /// [`SKELETON_BYTES_MAX`].
+    pub text: &'a str,
+    /// The variables, in the order of the line; the first [`PARAMETERS_MAX`].
+    pub parameters: &'a [Parameter],
+}
+
+/// Makes skeletons. Owns the buffers that they are made in; what was made before has no influence.
+#[derive(Debug, Default)]
+pub struct Skeletoniser {
+    text: String,
+    parameters: Vec<Parameter>,
+}
+
+impl Skeletoniser {
+    /// One with empty buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The skeleton of a line. Linear in the length of the line.
+    pub fn skeletonise(&mut self, message: &str) -> Skeleton<'_> {
+        self.text.clear();
+        self.parameters.clear();
+        Builder::new(message, &mut self.text, &mut self.parameters).read_line();
+        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), RULES_VERSION));
+        self.text.truncate(self.text.floor_char_boundary(SKELETON_BYTES_MAX));
+        Skeleton { id, text: &self.text, parameters: &self.parameters }
+    }
+}
+
+/// What the skeleton ends in so far, as far as the next variable asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// A literal, or nothing.
+    Literal,
+    /// A variable: another one joins it.
+    Variable,
+    /// A variable and one of `, : - /`, which is cut off again, down to `length`, if a variable follows.
+    Joiner { length: usize },
+}
+
+struct Builder<'l, 's> {
+    line: &'l str,
+    bytes: &'l [u8],
+    text: &'s mut String,
+    parameters: &'s mut Vec<Parameter>,
+    tail: Tail,
+    has_blank: bool,
+    slots: u16,
+}
+
+impl<'l, 's> Builder<'l, 's> {
+    fn new(line: &'l str, text: &'s mut String, parameters: &'s mut Vec<Parameter>) -> Self {
+        Self { line, bytes: line.as_bytes(), text, parameters, tail: Tail::Literal, has_blank: false, slots: 0 }
+    }
+
+    fn read_line(&mut self) {
+        let mut at = 0;
+        while let Some(&byte) = self.bytes.get(at) {
+            let first = class(byte);
+            at = if first & BLANK != 0 {
+                self.end_value(at);
+                self.has_blank = true;
+                at + 1
+            } else if first & DELIMITER != 0 {
+                self.delimiter(at, byte)
+            } else {
+                self.token(at)
+            };
+        }
+        self.end_value(at);
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    fn range(&self, start: usize, end: usize) -> &'l [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Whether a key and `=` end here.
+    fn is_after_key(&self, at: usize) -> bool {
+        let [before, equals] = self.range(at.saturating_sub(2), at) else { return false };
+        *equals == b'=' && class(*before) & END == 0
+    }
+
+    /// Takes the empty value of a key that ends here.
+    fn end_value(&mut self, at: usize) {
+        if self.is_after_key(at) {
+            self.variable(ParameterKind::Word, at, at);
+        }
+    }
+
+    /// Takes a delimiter; returns where it ends.
+    fn delimiter(&mut self, at: usize, byte: u8) -> usize {
+        match byte {
+            b'<' if self.range(at, at + VARIABLE.len()) == VARIABLE.as_bytes() => {
+                // A line that holds a skeleton has that skeleton.
+                self.variable(ParameterKind::Word, at, at + VARIABLE.len());
+                return at + VARIABLE.len();
+            }
+            b'=' | b'(' | b'[' | b'{' | b'<' | b'>' | b'"' | b'\'' => {}
+            b')' if matches!(self.range(at.saturating_sub(2), at), [before, b'('] if class(*before) & BLANK != 0) => {
+                self.variable(ParameterKind::Word, at, at);
+            }
+            _ => self.end_value(at),
+        }
+        self.punctuation(at, at + 1);
+        at + 1
+    }
+
+    /// Takes the token that begins here, which may run on behind `=` if it is a path; returns where it ends.
+    fn token(&mut self, start: usize) -> usize {
+        let mut classes = 0;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|byte| {
+            let class = class(*byte);
+            let ends = class & END != 0;
+            classes |= if ends { 0 } else { class };
+            ends
+        });
+        let end = length.map_or(self.bytes.len(), |length| start + length);
+        if classes & SLASH != 0
+            && let Some(kind) = self.path_kind(start, end)
+        {
+            return self.path(kind, start, end);
+        }
+        if classes & COLON != 0 {
+            self.parts(start, end, classes)
+        } else {
+            self.word(start, end, classes)
+        }
+        end
+    }
+
+    /// Whether a token is a path from the root or has a scheme.
+    fn path_kind(&self, start: usize, end: usize) -> Option<ParameterKind> {
+        let token = self.range(start, end);
+        if let [b'/', second, ..] = token {
+            let is_path = class(*second) & WORD != 0 || matches!(second, b'_' | b'.' | b'~');
+            return is_path.then_some(ParameterKind::Path);
+        }
+        let colon = memchr::memchr(b':', token)?;
+        let has_scheme =
+            token.first().is_some_and(u8::is_ascii_alphabetic) && token.get(colon..colon + 3) == Some(b"://");
+        has_scheme.then_some(ParameterKind::Url)
+    }
+
+    /// Takes a path or URL, of which `end` is at least a part; returns where it ends.
+    fn path(&mut self, kind: ParameterKind, start: usize, end: usize) -> usize {
+        let rest = self.bytes.get(end..).unwrap_or_default();
+        let more = rest.iter().position(|byte| class(*byte) & END != 0 && *byte != b'=').unwrap_or(rest.len());
+        let end = end + more;
+        let core = self.trimmed(start, end, b".!?:");
+        self.variable(kind, start, core);
+        self.literal(core, end);
+        end
+    }
+
+    /// Takes a token with colons: whole if they are part of it, else what they separate.
+    fn parts(&mut self, start: usize, end: usize, classes: u8) {
+        let core = self.trimmed(start, end, b".!?:");
+        if classes & DIGIT != 0
+            && let Some(kind) = kind_with_colons(self.range(start, core))
+        {
+            self.variable(kind, start, core);
+            return self.literal(core, end);
+        }
+        let mut part = start;
+        for at in memchr::memchr_iter(b':', self.range(start, end)).map(|position| start + position) {
+            if !self.separates(at, start, end) {
+                continue;
+            }
+            self.word(part, at, classes_of(self.range(part, at)));
+            self.punctuation(at, at + 1);
+            part = at + 1;
+        }
+        self.word(part, end, classes_of(self.range(part, end)));
+    }
+
+    /// Whether the colon here separates: not between digits (`08:01`), nor beside another one (`std::io`).
+    fn separates(&self, at: usize, start: usize, end: usize) -> bool {
+        let before = if at > start { self.byte(at - 1) } else { None };
+        let after = if at + 1 < end { self.byte(at + 1) } else { None };
+        let is_digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
+        !(is_digit(before) && is_digit(after)) && before != Some(b':') && after != Some(b':')
+    }
+
+    /// Where a token ends without such characters at its end; at least one byte stays.
+    fn trimmed(&self, start: usize, end: usize, characters: &[u8]) -> usize {
+        let trailing = self.range(start + 1, end).iter().rev().take_while(|byte| characters.contains(*byte)).count();
+        end - trailing
+    }
+
+    /// Takes a token without separating colons: a variable or a literal.
+    fn word(&mut self, start: usize, end: usize, classes: u8) {
+        if start == end {
+            return;
+        }
+        let core = if classes & MARK != 0 { self.trimmed(start, end, b".!?") } else { end };
+        match self.word_kind(start, core, classes) {
+            Some(kind) => {
+                self.variable(kind, start, core);
+                self.literal(core, end);
+            }
+            None if core - start == 1 => {
+                self.punctuation(start, core);
+                self.literal(core, end);
+            }
+            None => self.literal(start, end),
+        }
+    }
+
+    fn word_kind(&self, start: usize, end: usize, classes: u8) -> Option<ParameterKind> {
+        let token = self.range(start, end);
+        let found = kind(token, classes);
+        if found.is_some() || classes & (HEX_LETTER | LETTER) == 0 {
+            return found;
+        }
+        let is_value = start > 0 && self.byte(start - 1) == Some(b'=');
+        let is_unit = self.tail == Tail::Variable && self.has_blank && is_unit(token);
+        (is_value || is_unit).then_some(ParameterKind::Word)
+    }
+
+    fn variable(&mut self, kind: ParameterKind, start: usize, end: usize) {
+        match self.tail {
+            Tail::Variable => {}
+            Tail::Joiner { length } => self.text.truncate(length),
+            Tail::Literal => {
+                self.blank();
+                self.text.push_str(VARIABLE);
+                self.slots = self.slots.saturating_add(1);
+            }
+        }
+        self.tail = Tail::Variable;
+        self.has_blank = false;
+        if self.parameters.len() < PARAMETERS_MAX
+            && let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end))
+        {
+            self.parameters.push(Parameter { kind, start, end, slot: self.slots.saturating_sub(1) });
+        }
+    }
+
+    /// Takes one character, which may join variables.
+    fn punctuation(&mut self, start: usize, end: usize) {
+        let may_join = matches!(self.range(start, end), b"," | b":" | b"-" | b"/");
+        let length = self.text.len();
+        let follows_variable = self.tail == Tail::Variable;
+        self.literal(start, end);
+        if may_join && follows_variable {
+            self.tail = Tail::Joiner { length };
+        }
+    }
+
+    fn literal(&mut self, start: usize, end: usize) {
+        if start < end {
+            self.blank();
+            self.text.push_str(self.line.get(start..end).unwrap_or_default());
+            self.tail = Tail::Literal;
+        }
+    }
+
+    fn blank(&mut self) {
+        if self.has_blank && !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.has_blank = false;
+    }
+}

@@ -1,0 +1,8 @@
+//! Against a real Apache Kafka: each test has topics, groups and a prefix of its own.
+
+mod accounting;
+mod bad_input;
+mod kills;
+mod membership;
+mod outage;
+mod same_events;

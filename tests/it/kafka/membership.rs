@@ -1,0 +1,119 @@
+//! Instances that come, go and freeze: partitions move, and nothing that is published changes.
+
+use std::time::{Duration, Instant};
+
+use crate::offline::shop::detect;
+use crate::support::client::Client;
+use crate::support::events::{self, assert_same, rfc_3339, without_coordinates};
+use crate::support::process::Setup;
+use crate::support::recording::Recording;
+use crate::support::{eventually, ledger, unique};
+
+const PARTITIONS: i32 = 8;
+
+/// Fails unless what the instances published is what `detect` finds, and each record was counted once.
+fn assert_undisturbed(client: &Client, setup: &Setup, recording: &Recording) {
+    setup.wait_until_judged(client, Duration::from_secs(90));
+    ledger::assert_all_tallied(client, setup);
+    let until = rfc_3339(recording.end_ms);
+    let detected = detect(&["-"], recording.to_json_lines().as_bytes());
+    let expected = without_coordinates(detected.into_iter().filter(|event| events::time(event) <= until.as_str()));
+    let published = events::published(client, setup, recording.end_ms);
+    assert!(!expected.is_empty());
+    assert_same("detect and run", &expected, &without_coordinates(published.iter().map(events::value)));
+}
+
+/// Writes the recording over this time, while `meanwhile` goes on.
+fn write_over(client: &Client, topic: &str, recording: &Recording, over: Duration, meanwhile: impl FnOnce()) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let began = Instant::now();
+            for (index, line) in recording.lines.iter().enumerate() {
+                let due = over.mul_f64(index as f64 / recording.lines.len() as f64);
+                std::thread::sleep(due.saturating_sub(began.elapsed()));
+                client.send(topic, Recording::partition(index, PARTITIONS), line.time_ms, Some(line.json.as_bytes()));
+            }
+            client.flush();
+        });
+        meanwhile();
+    });
+}
+
+/// With a heartbeat of 300 ms nearly every rebalance gives an innocent member ILLEGAL_GENERATION (research on real Kafka).
+#[test]
+fn instances_join_and_leave_and_no_state_is_dropped() {
+    let client = Client::shared();
+    let topic = unique("joins");
+    client.create_topic(&topic, PARTITIONS, &[]);
+    let recording = Recording::shop(900);
+    let setup = Setup::new(&client, &topic).set("kafka.properties.heartbeat.interval.ms", "300");
+    let mut first = setup.start("a");
+    first.wait_until_ready();
+    write_over(&client, &topic, &recording, Duration::from_secs(30), || {
+        for name in ["b", "c"] {
+            std::thread::sleep(Duration::from_secs(3));
+            let mut second = setup.start(name);
+            second.wait_until_ready();
+            std::thread::sleep(Duration::from_secs(5));
+            assert!(second.stop().success());
+        }
+    });
+    assert_undisturbed(&client, &setup, &recording);
+    assert_eq!(first.metric("eddyline_restarts_total"), 0.0);
+    assert!(!first.log().contains("is forgotten"), "an innocent member dropped its state");
+    assert!(first.stop().success());
+    ledger::assert_no_open_transaction(&client, &setup);
+}
+
+/// SIGSTOP for longer than the session time-out: the others take over, and what comes back commits nothing that is not its own.
+#[test]
+fn a_frozen_instance_comes_back_and_commits_nothing_twice() {
+    let client = Client::shared();
+    let topic = unique("frozen");
+    client.create_topic(&topic, PARTITIONS, &[]);
+    let recording = Recording::shop(900);
+    let setup = Setup::new(&client, &topic).set("publish.scored", "true");
+    let mut instances = [setup.start("a"), setup.start("b")];
+    for instance in &instances {
+        instance.wait_until_ready();
+    }
+    write_over(&client, &topic, &recording, Duration::from_secs(30), || {
+        std::thread::sleep(Duration::from_secs(5));
+        instances[0].pause();
+        std::thread::sleep(Duration::from_secs(12));
+        instances[0].resume();
+    });
+    setup.wait_until_judged(&client, Duration::from_secs(90));
+    ledger::assert_all_tallied(&client, &setup);
+    ledger::assert_scored_once(&client, &setup);
+    for instance in &mut instances {
+        assert!(instance.is_running(), "a frozen instance comes back in the same process");
+        assert!(instance.stop().success());
+    }
+    ledger::assert_no_open_transaction(&client, &setup);
+    events::assert_valid(&events::published(&client, &setup, recording.end_ms));
+}
+
+/// Two instances share the work while both are there, and a clean leave hands it over without waiting for a session to end.
+#[test]
+fn a_clean_leave_hands_over_within_seconds() {
+    let client = Client::shared();
+    let topic = unique("leave");
+    client.create_topic(&topic, PARTITIONS, &[]);
+    let setup = Setup::new(&client, &topic);
+    let (mut first, mut second) = (setup.start("a"), setup.start("b"));
+    first.wait_until_ready();
+    second.wait_until_ready();
+    assert!(second.stop().success());
+    let left = Instant::now();
+    let recording = Recording::shop(60);
+    recording.send(&client, &topic, PARTITIONS);
+    let ends = client.ends(&topic, crate::support::client::Isolation::Uncommitted);
+    eventually("all partitions to be read", Duration::from_secs(30), || {
+        let committed = client.committed(&setup.group, &topic);
+        if committed == ends { Ok(()) } else { Err(format!("{committed:?} of {ends:?}")) }
+    });
+    eprintln!("taken over {:?} after the leave", left.elapsed());
+    assert!(left.elapsed() < Duration::from_secs(5), "{:?}: it waited for the session to end", left.elapsed());
+    assert!(first.stop().success());
+}

@@ -1,0 +1,93 @@
+//! A real Apache Kafka: one for all tests, or one of its own for a test that ends it.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use super::{repository, unique};
+
+/// A broker of this process. It ends with it, however that one ends: `tests/kafka/kafka hold` waits for the end of its input,
+/// then stops the broker and removes its data.
+pub struct Broker {
+    bootstrap: String,
+    data: PathBuf,
+    held: Child,
+}
+
+impl Broker {
+    /// Starts a broker on free loopback ports.
+    ///
+    /// # Panics
+    /// Where Kafka was not fetched, or does not start.
+    pub fn start() -> Self {
+        let libs = libs();
+        let data = std::env::temp_dir().join(unique("eddyline-kafka"));
+        let mut held = Command::new(repository("tests/kafka/kafka"))
+            .arg("hold")
+            .args([&libs, &data])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut bootstrap = String::new();
+        BufReader::new(held.stdout.take().unwrap()).read_line(&mut bootstrap).unwrap();
+        assert!(!bootstrap.is_empty(), "Kafka did not start, see above");
+        Self { bootstrap: bootstrap.trim().to_owned(), data, held }
+    }
+
+    /// Where it listens.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(&self) {
+        self.command("kill", None);
+    }
+
+    /// Starts it again on the same data and port.
+    pub fn again(&self) {
+        self.command("again", Some(&libs()));
+    }
+
+    fn command(&self, name: &str, libs: Option<&PathBuf>) {
+        let status = Command::new(repository("tests/kafka/kafka"))
+            .arg(name)
+            .args(libs)
+            .arg(&self.data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "kafka {name}: {status}");
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        drop(self.held.stdin.take());
+        let _ = self.held.wait();
+    }
+}
+
+/// The folder of Kafka's jars.
+fn libs() -> PathBuf {
+    let libs = repository("tests/.cache/kafka");
+    assert!(libs.join("pom.xml").exists(), "no Kafka in {}: `tests/run` fetches it", libs.display());
+    libs
+}
+
+/// The broker that the tests share, each with topics of its own: `EDDYLINE_TEST_KAFKA` where that is set, else one that is
+/// started when the first test asks for it.
+pub fn shared() -> &'static str {
+    static SHARED: OnceLock<(String, Option<Broker>)> = OnceLock::new();
+    let (bootstrap, _) = SHARED.get_or_init(|| match std::env::var("EDDYLINE_TEST_KAFKA") {
+        Ok(bootstrap) => (bootstrap, None),
+        Err(_) => {
+            let broker = Broker::start();
+            (broker.bootstrap().to_owned(), Some(broker))
+        }
+    });
+    bootstrap
+}
