@@ -8,14 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::key::EpisodeId;
 use super::message::{Change, Reason, Recurrence};
+use super::parts::Parts;
 use super::symptom::{End, Symptom, first_evidence};
 use crate::record::{Second, Service};
 use crate::score::{ClosedSecond, Detector, Feature, Finding, Kind, Severity, Subject, Window};
 
 /// How many symptoms an episode holds; what joins beyond it is only counted.
 pub const SYMPTOMS_MAX: usize = 64;
-/// How many services an episode names.
-pub const SERVICES_MAX: usize = 10;
 /// After how long an episode is closed, whatever comes, in seconds.
 pub(super) const EPISODE_S_MAX: i64 = 86_400;
 /// How long a notice is open, in seconds.
@@ -28,17 +27,6 @@ const YOUNG_S: i64 = 120;
 const UPDATE_S: i64 = 300;
 /// In how many services there are errors when it is critical.
 const CRITICAL_SERVICES: usize = 3;
-/// Services whose first findings lie within this many seconds began together.
-const TOGETHER_S: i64 = 5;
-
-/// A service's part in an episode.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Part {
-    found: Second,
-    surprise: f64,
-    has_errors: bool,
-}
-
 /// What the last message said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Said {
@@ -81,7 +69,7 @@ pub struct Episode {
     /// Earlier episodes of the problem.
     pub recurrence: Option<Recurrence>,
     symptoms: BTreeMap<Feature, Symptom>,
-    services: BTreeMap<Service, Part>,
+    services: Parts,
     joined: Second,
     /// No evidence before it counts: an earlier episode of the problem had that.
     floor: Second,
@@ -111,7 +99,7 @@ impl Episode {
             suppressed: 0,
             recurrence: None,
             symptoms: BTreeMap::new(),
-            services: BTreeMap::new(),
+            services: Parts::default(),
             joined: second,
             floor: Second(i64::MIN),
             sequence: 0,
@@ -163,7 +151,7 @@ impl Episode {
 
     /// Whether `service` has evidence in it.
     pub fn concerns(&self, service: &Service) -> bool {
-        self.services.contains_key(service)
+        self.services.contains(service)
     }
 
     /// Whether something else that is wrong may still be a part of the same problem.
@@ -207,25 +195,17 @@ impl Episode {
         if finding.surprise.is_finite() && finding.surprise > self.surprise {
             (self.surprise, self.threshold) = (finding.surprise, finding.threshold);
         }
-        let service = &finding.feature.service;
-        if self.services.len() < SERVICES_MAX || self.services.contains_key(service) {
-            let part = self.services.entry(service.clone()).or_insert(Part {
-                found: finding.second,
-                surprise: 0.0,
-                has_errors: false,
-            });
-            part.surprise = part.surprise.max(finding.surprise);
-            part.has_errors |= finding.severity >= Severity::Error;
+        if self.services.add(finding) {
             self.started = self.started.min(first);
         }
         let reached =
-            if self.services_with_errors() >= CRITICAL_SERVICES { Severity::Critical } else { finding.severity };
+            if self.services.with_errors() >= CRITICAL_SERVICES { Severity::Critical } else { finding.severity };
         self.severity = self.severity.max(reached);
     }
 
     /// In how many of its services there are errors.
     pub fn services_with_errors(&self) -> usize {
-        self.services.values().filter(|part| part.has_errors).count()
+        self.services.with_errors()
     }
 
     /// Counts findings for which there was no room anywhere else.
@@ -285,7 +265,7 @@ impl Episode {
         let said = self.said?;
         let is_due = said.updated.is_none_or(|at| second.since(at) >= UPDATE_S);
         let is_graver = self.severity > said.severity;
-        let is_wider = self.services.len() > said.services;
+        let is_wider = self.services.count() > said.services;
         if !is_due || !(is_graver || is_wider && !self.is_young(second)) {
             return None;
         }
@@ -298,20 +278,13 @@ impl Episode {
         let number = if self.said.is_some() { self.sequence + 1 } else { 0 };
         self.sequence = number;
         let updated = if is_update { Some(second) } else { self.said.and_then(|said| said.updated) };
-        self.said = Some(Said { severity: self.severity, services: self.services.len(), updated });
+        self.said = Some(Said { severity: self.severity, services: self.services.count(), updated });
         number
     }
 
-    /// Its services and when each was first found, the most probable origin first: by that time (in steps of [`TOGETHER_S`]), then
-    /// surprise, then name. The time of the finding tells more than that of the evidence, which is a guess in long windows.
+    /// Its services and when each was first found, the most probable origin first.
     pub fn services(&self) -> Vec<(&Service, Second)> {
-        let earliest = self.services.values().map(|part| part.found).min().unwrap_or(self.started);
-        let mut services: Vec<_> = self.services.iter().collect();
-        services.sort_by(|(name_a, a), (name_b, b)| {
-            let step = |part: &Part| part.found.since(earliest) / TOGETHER_S;
-            step(a).cmp(&step(b)).then(b.surprise.total_cmp(&a.surprise)).then(name_a.cmp(name_b))
-        });
-        services.into_iter().map(|(service, part)| (service, part.found)).collect()
+        self.services.ranked()
     }
 
     /// The symptoms, the most telling first: those of the origin before the others, what lasts before what ended, then by

@@ -9,7 +9,7 @@ use super::Models;
 use super::episode::Episode;
 use super::key::EpisodeId;
 use super::symptom::{End, Symptom};
-use crate::record::{Offset, Partition, Second, StreamTime, TimeBasis};
+use crate::record::{Offset, Partition, Second, Service, StreamTime, TimeBasis};
 use crate::score::{Detector, Figures, Kind, Severity, Window};
 
 /// How many symptoms a message brings.
@@ -172,15 +172,7 @@ impl Message {
         let (window, figures, figures_are_gaps) = decided_in(&lead, &status, second, models);
         let services = episode.services();
         let facts = models.facts(&lead.finding.feature.service, window);
-        let mut ranges = Vec::new();
-        for window in [window, Window { start: second.plus(-LOOK_BACK_S), ..window }] {
-            if ranges.is_empty() {
-                ranges = merged(services.iter().map(|(service, _)| models.facts(service, window).ranges));
-            }
-        }
-        if ranges.is_empty() {
-            ranges = last_read.to_vec();
-        }
+        let mut ranges = to_read(&services, window, models, last_read);
         let has_more_ranges = ranges.len() > RANGES_MAX;
         ranges.truncate(RANGES_MAX);
         Some(Self {
@@ -225,6 +217,14 @@ impl Message {
             recurrence: episode.recurrence.clone(),
         })
     }
+}
+
+/// The records that these services wrote in the window, else those before it, else those that were read last.
+fn to_read(services: &[(&Service, Second)], window: Window, models: &impl Models, last_read: &[Range]) -> Vec<Range> {
+    let read = |window| merged(services.iter().map(|(service, _)| models.facts(service, window).ranges));
+    let before = Window { start: window.end.plus(-LOOK_BACK_S), ..window };
+    let found = [window, before].into_iter().map(read).find(|ranges| !ranges.is_empty());
+    found.unwrap_or_else(|| last_read.to_vec())
 }
 
 /// The window of a message, the lead's figures in it, and whether those are gaps: what this second's finding says, else what the

@@ -20,15 +20,17 @@ mod episode;
 mod key;
 mod memory;
 mod message;
+mod parts;
 mod symptom;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use decider::{Decider, OPEN_MAX};
-pub use episode::{Episode, SERVICES_MAX, SYMPTOMS_MAX};
+pub use episode::{Episode, SYMPTOMS_MAX};
 pub use key::{EpisodeId, SCHEMA_ID, anchor, civil, cluster_id, identity, rfc3339};
 pub use memory::{REMEMBERED_MAX, REMEMBERED_PER_DOMAIN_MAX};
 pub use message::{Change, Message, Range, Reason, Recurrence, Status};
+pub use parts::SERVICES_MAX;
 pub use symptom::{End, Symptom};
 
 use crate::record::Service;

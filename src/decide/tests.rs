@@ -268,6 +268,27 @@ fn what_comes_back_has_the_same_key_and_its_history() {
 }
 
 #[test]
+fn a_name_that_is_open_is_not_taken_twice() {
+    let mut decider = Decider::new();
+    step(&mut decider, 0, ["a", "b"].map(|service| spike(0, service, 1, Severity::Error)).to_vec());
+    quiet(&mut decider, 1..100, &[]);
+    // Half of it comes back, the other half much later: both resemble the past, but only one can have its name.
+    for at in 1_000..1_300 {
+        step(&mut decider, at, vec![spike(at, "a", 1, Severity::Error)]);
+    }
+    let both = vec![spike(1_300, "a", 1, Severity::Error), spike(1_300, "b", 1, Severity::Error)];
+    let other = step(&mut decider, 1_300, both);
+    assert_eq!((other.len(), &*other[0].dedup_key), (1, "prod/b:t0000000000000001"));
+    // What has the very name of an open problem is a part of it, however old that is.
+    let mut decider = Decider::new();
+    let volume = |at, kind| finding(at, "a", Subject::Volume, kind, Severity::Warning);
+    step(&mut decider, 0, vec![volume(0, Kind::Silence)]);
+    quiet(&mut decider, 1..200, &[]);
+    assert!(step(&mut decider, 200, vec![volume(200, Kind::RateSpike)]).is_empty());
+    assert_eq!(decider.open().map(|episode| episode.symptoms().len()).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
 fn what_is_told_covers_what_is_open_and_what_was() {
     let mut decider = Decider::new();
     step(&mut decider, 0, vec![spike(0, "a", 1, Severity::Warning)]);

@@ -1,0 +1,68 @@
+//! Which services take part in an episode, and which of them is the origin.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Second, Service};
+use crate::score::{Finding, Severity};
+
+/// How many services an episode names.
+pub const SERVICES_MAX: usize = 10;
+/// Services whose first findings lie within this many seconds began together.
+const TOGETHER_S: i64 = 5;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Part {
+    found: Second,
+    surprise: f64,
+    has_errors: bool,
+}
+
+/// The services of an episode; they only grow, up to [`SERVICES_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Parts {
+    parts: BTreeMap<Service, Part>,
+}
+
+impl Parts {
+    /// Adds what a finding says of its service. Whether there is room for it.
+    pub(super) fn add(&mut self, finding: &Finding) -> bool {
+        let service = &finding.feature.service;
+        if self.parts.len() >= SERVICES_MAX && !self.parts.contains_key(service) {
+            return false;
+        }
+        let start = Part { found: finding.second, surprise: 0.0, has_errors: false };
+        let part = self.parts.entry(service.clone()).or_insert(start);
+        part.surprise = part.surprise.max(finding.surprise);
+        part.has_errors |= finding.severity >= Severity::Error;
+        true
+    }
+
+    /// Whether `service` is one of them.
+    pub(super) fn contains(&self, service: &Service) -> bool {
+        self.parts.contains_key(service)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// In how many of them there are errors.
+    pub(super) fn with_errors(&self) -> usize {
+        self.parts.values().filter(|part| part.has_errors).count()
+    }
+
+    /// Each and when it was first found, the most probable origin first: by that time (in steps of [`TOGETHER_S`]), then
+    /// surprise, then name. The time of the finding tells more than that of the evidence, which is a guess in long windows.
+    pub(super) fn ranked(&self) -> Vec<(&Service, Second)> {
+        let earliest = self.parts.values().map(|part| part.found).min().unwrap_or_default();
+        let mut services: Vec<_> = self.parts.iter().collect();
+        services.sort_by(|(name_a, a), (name_b, b)| {
+            let step = |part: &Part| part.found.since(earliest) / TOGETHER_S;
+            step(a).cmp(&step(b)).then(b.surprise.total_cmp(&a.surprise)).then(name_a.cmp(name_b))
+        });
+        services.into_iter().map(|(service, part)| (service, part.found)).collect()
+    }
+}
