@@ -86,14 +86,10 @@ fn configure(arguments: &Arguments) -> Result<Config, Failure> {
         layers.push(Layer::Option("input.topics", Value::String(topics.clone())));
     }
     layers.extend(arguments.set.iter().map(|assignment| Layer::Set(assignment)));
-    let usage = |problems: Problems| Failure::Usage(problems.into());
-    let (mut config, mut problems) = match load(&layers) {
-        Ok(config) => (config, Vec::new()),
-        Err(problems) => return Err(usage(problems)),
-    };
+    let (mut config, mut problems) = load(&layers);
     problems.extend(config.problems_with_kafka());
     if !problems.is_empty() {
-        return Err(usage(Problems(problems)));
+        return Err(Failure::Usage(Problems(problems).into()));
     }
     if config.kafka.instance.is_empty() {
         config.kafka.instance = host_name();

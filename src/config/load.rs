@@ -43,11 +43,8 @@ impl fmt::Display for Problem {
 #[error("the configuration is not valid:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
 pub struct Problems(pub Vec<Problem>);
 
-/// Reads all layers into one configuration.
-///
-/// # Errors
-/// All problems of all layers at once.
-pub fn load(layers: &[Layer<'_>]) -> Result<Config, Problems> {
+/// Reads all layers into one configuration, and finds all problems of all layers.
+pub fn load(layers: &[Layer<'_>]) -> (Config, Vec<Problem>) {
     let mut config = Config::default();
     let mut problems = Vec::new();
     for layer in layers {
@@ -70,7 +67,7 @@ pub fn load(layers: &[Layer<'_>]) -> Result<Config, Problems> {
             Layer::Option(key, value) => set(&mut config, key, value, "the command line", &mut problems),
         }
     }
-    if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    (config, problems)
 }
 
 /// `kafka.properties.a.b=c` sets the property `a.b`; any other value is TOML where it reads as such, else a text.
@@ -103,15 +100,18 @@ fn set(config: &mut Config, name: &str, value: &Value, source: &str, problems: &
             }
         }
         None => {
-            let nearest = KEYS.iter().min_by_key(|key| distance(key.name, name)).map_or("", |key| key.name);
-            problems.push(Problem::new(
-                &format!("{name} (in {source})"),
-                "is no key of Eddyline",
-                &format!("did you mean {nearest}?"),
-            ));
+            let meant = KEYS.iter().map(|key| (distance(key.name, name), key.name)).min();
+            let advice = match meant {
+                Some((distance, meant)) if distance <= TYPING_ERRORS_MAX => format!("did you mean {meant}?"),
+                _ => format!("the keys are {}", KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
+            };
+            problems.push(Problem::new(&format!("{name} (in {source})"), "is no key of Eddyline", &advice));
         }
     }
 }
+
+/// A key that differs from a known one by more letters than this was not a typing error.
+const TYPING_ERRORS_MAX: usize = 4;
 
 /// Levenshtein's distance, so that a typing error is answered with what was meant. O(length²).
 fn distance(left: &str, right: &str) -> usize {
@@ -138,13 +138,13 @@ mod tests {
     fn later_layers_win_and_the_defaults_are_those_of_the_table() {
         let file =
             "[kafka]\nbrokers = 'a:1'\nproperties = { 'socket.keepalive.enable' = true }\n[input]\ntopics = ['x']\n";
-        let config = load(&[
+        let (config, problems) = load(&[
             Layer::File("f.toml", file),
             Layer::Set("observe.flush_ms=50"),
             Layer::Set("kafka.properties.security.protocol=ssl"),
             Layer::Option("input.topics", Value::String("b, a".to_owned())),
-        ])
-        .unwrap();
+        ]);
+        assert_eq!(problems, []);
         assert_eq!(config.kafka.brokers, "a:1");
         assert_eq!(config.topics, ["a", "b"]);
         assert_eq!(config.flush_ms, 50);
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn all_problems_are_reported_at_once_with_what_was_meant() {
         let file = "observ.flush_ms = 5\n[observe]\nflush_ms = 'x'\n[kafka]\nproperties = { 'group.id' = 'x' }\n";
-        let problems =
-            load(&[Layer::File("f.toml", file), Layer::Set("admin.listen=here"), Layer::Set("x")]).unwrap_err();
+        let (_, problems) = load(&[Layer::File("f.toml", file), Layer::Set("admin.listen=here"), Layer::Set("x")]);
+        let problems = Problems(problems);
         assert_eq!(problems.0.len(), 5, "{problems}");
         assert!(problems.to_string().contains("did you mean observe.flush_ms?"), "{problems}");
         assert!(problems.to_string().contains("group.id"), "{problems}");
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_toml_says_where() {
-        let problems = load(&[Layer::File("f.toml", "a = = 1")]).unwrap_err();
+        let problems = Problems(load(&[Layer::File("f.toml", "a = = 1")]).1);
         assert!(problems.to_string().contains("line 1"), "{problems}");
     }
 }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::record::Topic;
 
 /// How long the brokers have to answer at the start.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the topics are not as they have to be.
 #[derive(Debug, thiserror::Error)]
