@@ -147,7 +147,7 @@ pub struct Message {
     pub time_basis: TimeBasis,
     /// Records to read again; those last read where the window has none.
     pub ranges: Vec<Range>,
-    /// Whether there were more than [`RANGES_MAX`] ranges.
+    /// Whether there were more than 64 ranges.
     pub has_more_ranges: bool,
     /// Lines of evidence so far.
     pub lines: u64,

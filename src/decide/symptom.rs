@@ -28,7 +28,7 @@ enum Life {
 /// How a symptom ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
-    /// No evidence for [`QUIET_S`].
+    /// No evidence for 40 seconds of log time.
     Quiet,
     /// It is normal now.
     Absorbed,
