@@ -10,6 +10,8 @@ use crate::support::{Random, events, ledger, unique};
 
 const PARTITIONS: i32 = 8;
 const KILLS: usize = 10;
+/// Which moments the kills are at; `EDDYLINE_TEST_SEED` tries others.
+const SEED: u64 = 7;
 /// How long the recording takes to be written; the kills are spread over it.
 const WRITING: Duration = Duration::from_secs(60);
 
@@ -73,7 +75,7 @@ fn write(client: &Client, topic: &str, recording: &Recording) {
 /// Kills one instance after the other and starts it again: every second time at a random moment, else as soon as a record
 /// of a transaction appears that is not yet committed.
 fn kill_in_turn(client: &Client, setup: &Setup, instances: &mut [Instance; 2]) {
-    let mut random = Random::new(7);
+    let mut random = Random::new(std::env::var("EDDYLINE_TEST_SEED").map_or(SEED, |seed| seed.parse().unwrap()));
     let pause = WRITING / 12;
     for kill in 0..KILLS {
         let which = usize::try_from(random.below(2)).unwrap();
