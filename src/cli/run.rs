@@ -173,6 +173,7 @@ impl Instance {
             }
         };
         info!(%address, "admin pages");
+        self.view.measure_rate();
         let (config, roster, client) = (config.clone(), Arc::clone(&self.roster), Arc::new(client));
         let mut status = tokio::time::interval_at(tokio::time::Instant::now() + STATUS_EVERY, STATUS_EVERY);
         let mut refresh = tokio::time::interval_at(tokio::time::Instant::now() + ROSTER_EVERY, ROSTER_EVERY);
@@ -180,6 +181,7 @@ impl Instance {
         while !self.workers.iter().any(JoinHandle::is_finished) {
             tokio::select! {
                 _ = status.tick() => {
+                    self.view.measure_rate();
                     let status = self.view.status();
                     info!("{status}");
                     for stalled in status.partitions.iter().filter(|partition| partition.is_stalled) {

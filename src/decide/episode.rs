@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::EpisodeId;
 use super::message::{Change, Reason, Recurrence};
-use super::symptom::{End, Symptom};
+use super::symptom::{End, Symptom, first_evidence};
 use crate::record::{Second, Service};
 use crate::score::{ClosedSecond, Detector, Feature, Finding, Kind, Severity, Subject, Window};
 
@@ -17,9 +17,9 @@ pub const SYMPTOMS_MAX: usize = 64;
 /// How many services an episode names.
 pub const SERVICES_MAX: usize = 10;
 /// After how long an episode is closed, whatever comes, in seconds.
-pub const EPISODE_S_MAX: i64 = 86_400;
+pub(super) const EPISODE_S_MAX: i64 = 86_400;
 /// How long a notice is open, in seconds.
-pub const NOTICE_S: i64 = 600;
+pub(super) const NOTICE_S: i64 = 600;
 /// How long after the last one joined another symptom may join, in seconds.
 const JOIN_S: i64 = 20;
 /// How long after it opened another symptom may join, in seconds.
@@ -28,13 +28,13 @@ const YOUNG_S: i64 = 120;
 const UPDATE_S: i64 = 300;
 /// In how many services there are errors when it is critical.
 const CRITICAL_SERVICES: usize = 3;
-/// Services whose first evidence lies within this many seconds began together.
+/// Services whose first findings lie within this many seconds began together.
 const TOGETHER_S: i64 = 5;
 
 /// A service's part in an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Part {
-    first: Second,
+    found: Second,
     surprise: f64,
     has_errors: bool,
 }
@@ -153,9 +153,6 @@ impl Episode {
         for symptom in self.symptoms.values_mut() {
             symptom.first = symptom.first.max(floor.min(symptom.last));
         }
-        for part in self.services.values_mut() {
-            part.first = part.first.max(floor.min(self.opened));
-        }
         self.started = self.started.max(floor.min(self.opened));
     }
 
@@ -206,21 +203,29 @@ impl Episode {
 
     /// Severity, score, services and first evidence after this finding.
     fn raise(&mut self, finding: &Finding) {
-        let first = finding.window.start.max(self.floor).min(finding.second);
+        let first = first_evidence(finding, self.floor);
         if finding.surprise.is_finite() && finding.surprise > self.surprise {
             (self.surprise, self.threshold) = (finding.surprise, finding.threshold);
         }
         let service = &finding.feature.service;
         if self.services.len() < SERVICES_MAX || self.services.contains_key(service) {
-            let part = self.services.entry(service.clone()).or_insert(Part { first, surprise: 0.0, has_errors: false });
-            part.first = part.first.min(first);
+            let part = self.services.entry(service.clone()).or_insert(Part {
+                found: finding.second,
+                surprise: 0.0,
+                has_errors: false,
+            });
             part.surprise = part.surprise.max(finding.surprise);
             part.has_errors |= finding.severity >= Severity::Error;
             self.started = self.started.min(first);
         }
-        let with_errors = self.services.values().filter(|part| part.has_errors).count();
-        let reached = if with_errors >= CRITICAL_SERVICES { Severity::Critical } else { finding.severity };
+        let reached =
+            if self.services_with_errors() >= CRITICAL_SERVICES { Severity::Critical } else { finding.severity };
         self.severity = self.severity.max(reached);
+    }
+
+    /// In how many of its services there are errors.
+    pub fn services_with_errors(&self) -> usize {
+        self.services.values().filter(|part| part.has_errors).count()
     }
 
     /// Counts findings for which there was no room anywhere else.
@@ -297,15 +302,16 @@ impl Episode {
         number
     }
 
-    /// Its services, the most probable origin first: by first evidence (in steps of [`TOGETHER_S`]), then surprise, then name.
+    /// Its services and when each was first found, the most probable origin first: by that time (in steps of [`TOGETHER_S`]), then
+    /// surprise, then name. The time of the finding tells more than that of the evidence, which is a guess in long windows.
     pub fn services(&self) -> Vec<(&Service, Second)> {
-        let earliest = self.services.values().map(|part| part.first).min().unwrap_or(self.started);
+        let earliest = self.services.values().map(|part| part.found).min().unwrap_or(self.started);
         let mut services: Vec<_> = self.services.iter().collect();
         services.sort_by(|(name_a, a), (name_b, b)| {
-            let step = |part: &Part| part.first.since(earliest) / TOGETHER_S;
+            let step = |part: &Part| part.found.since(earliest) / TOGETHER_S;
             step(a).cmp(&step(b)).then(b.surprise.total_cmp(&a.surprise)).then(name_a.cmp(name_b))
         });
-        services.into_iter().map(|(service, part)| (service, part.first)).collect()
+        services.into_iter().map(|(service, part)| (service, part.found)).collect()
     }
 
     /// The symptoms, the most telling first: those of the origin before the others, what lasts before what ended, then by
@@ -319,7 +325,8 @@ impl Episode {
                 let is_elsewhere = Some(&feature.service) != origin;
                 let is_aside = symptom.is_notice && !self.is_notice;
                 let specific = matches!(feature.subject, Subject::Template(_) | Subject::Heartbeat(_));
-                (is_aside, is_elsewhere, symptom.end.is_some(), Reverse(symptom.severity), Reverse(specific))
+                let is_other = self.is_notice && symptom.finding.kind != self.kind;
+                (is_aside, is_elsewhere, is_other, symptom.end.is_some(), Reverse(symptom.severity), Reverse(specific))
             };
             let order = rank(a).cmp(&rank(b)).then(b.surprise.total_cmp(&a.surprise));
             order.then_with(|| a.finding.feature.cmp(&b.finding.feature))

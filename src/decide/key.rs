@@ -94,13 +94,13 @@ fn digest(text: &str) -> String {
 }
 
 /// The key of what is wrong with `subject` in `service`.
-pub fn dedup_key(service: &Service, subject: Subject) -> String {
+pub(super) fn dedup_key(service: &Service, subject: Subject) -> String {
     let domain = domain(service.environment.as_deref());
     format!("{domain}/{}:{}", key_part(&identity(&service.name), SERVICE_CHARS_MAX), anchor(subject))
 }
 
 /// The group key of episodes that began with `episode`.
-pub fn group_key(environment: Option<&str>, episode: EpisodeId) -> String {
+pub(super) fn group_key(environment: Option<&str>, episode: EpisodeId) -> String {
     format!("{}:{episode}", domain(environment))
 }
 
@@ -204,7 +204,7 @@ mod tests {
             ("100%", 64, "100%25"),
             ("a:b/c d", 64, "a%3Ab%2Fc%20d"),
             ("gen_ai.usage.output_tokens", 64, "gen_ai.usage.output_tokens"),
-            (&"k".repeat(80), 64, "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk~e37c7cb78ccb30f0"),
+            (&"k".repeat(100), 64, "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk~e37c7cb78ccb30f0"),
             (&"t".repeat(49), 48, "ttttttttttttttttttttttttttttttt~edbe72e94d06c48c"),
             (&"e".repeat(33), 32, "eeeeeeeeeeeeeee~1a9e39ac1f1d4981"),
             (&"s".repeat(65), 64, "sssssssssssssssssssssssssssssssssssssssssssssss~375a1f00946e079b"),

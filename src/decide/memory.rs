@@ -20,7 +20,7 @@ const TOTAL_WEIGHT: f64 = 0.05;
 
 /// A problem that had an episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Past {
+pub(super) struct Past {
     /// What was wrong, in rising order.
     pub features: Vec<Feature>,
     /// How many episodes it had.
@@ -35,28 +35,33 @@ pub struct Past {
 
 /// The remembered problems by domain and dedup key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Memory {
+pub(super) struct Memory {
     past: BTreeMap<Option<Arc<str>>, BTreeMap<Arc<str>, Past>>,
 }
 
 impl Memory {
     /// What is remembered under this key.
-    pub fn get(&self, environment: &Option<Arc<str>>, key: &str) -> Option<&Past> {
+    pub(super) fn get(&self, environment: &Option<Arc<str>>, key: &str) -> Option<&Past> {
         self.past.get(environment)?.get(key)
     }
 
     /// The key of the problem that holds the greatest share of these features, rare ones weighing more; the later one of
-    /// equals. `None` where none resembles them enough. O(problems × features × log).
-    pub fn resembling(&self, environment: &Option<Arc<str>>, features: &[&Feature]) -> Option<Arc<str>> {
+    /// equals. Where they share but volumes, those must also be much of what the problem was. `None` where none resembles them
+    /// enough. O(problems × features × log).
+    pub(super) fn resembling(&self, environment: &Option<Arc<str>>, features: &[&Feature]) -> Option<Arc<str>> {
         let domain = self.past.get(environment)?;
         let weights: Vec<f64> = features.iter().map(|feature| weight(domain, feature)).collect();
         let all: f64 = weights.iter().sum();
         let mut best: Option<(f64, Second, &Arc<str>)> = None;
         for (key, past) in domain {
             let held = |feature: &Feature| past.features.binary_search(feature).is_ok();
-            let common: f64 = features.iter().zip(&weights).filter(|(f, _)| held(f)).map(|(_, w)| w).sum();
-            let candidate = (common / all, past.ended, key);
-            if candidate.0 >= RESEMBLANCE_MIN && best.is_none_or(|best| candidate > best) {
+            let common: Vec<_> = features.iter().zip(&weights).filter(|(feature, _)| held(feature)).collect();
+            let share = common.iter().map(|(_, weight)| *weight).sum::<f64>() / all;
+            let is_told_by_totals = common.iter().all(|(feature, _)| is_total(feature));
+            let is_much_of_past = common.len() * 10 >= past.features.len() * 3;
+            let candidate = (share, past.ended, key);
+            let resembles = share >= RESEMBLANCE_MIN && (is_much_of_past || !is_told_by_totals);
+            if resembles && best.is_none_or(|best| candidate > best) {
                 best = Some(candidate);
             }
         }
@@ -64,7 +69,7 @@ impl Memory {
     }
 
     /// Remembers an episode of the problem `key` that closed.
-    pub fn remember(&mut self, environment: &Option<Arc<str>>, key: &Arc<str>, mut latest: Past) {
+    pub(super) fn remember(&mut self, environment: &Option<Arc<str>>, key: &Arc<str>, mut latest: Past) {
         let domain = self.past.entry(environment.clone()).or_default();
         latest.episodes = domain.get(key).map_or(1, |past| past.episodes + 1);
         domain.insert(Arc::clone(key), latest);
@@ -82,7 +87,7 @@ impl Memory {
     }
 
     /// How many problems are remembered.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.past.values().map(BTreeMap::len).sum()
     }
 }
@@ -94,13 +99,14 @@ fn forget_oldest(domain: &mut BTreeMap<Arc<str>, Past>) {
     }
 }
 
+fn is_total(feature: &Feature) -> bool {
+    matches!(feature.subject, Subject::Volume | Subject::Level(_))
+}
+
 /// Inverse document frequency of a feature over the remembered problems.
 fn weight(domain: &BTreeMap<Arc<str>, Past>, feature: &Feature) -> f64 {
     let seen = domain.values().filter(|past| past.features.binary_search(feature).is_ok()).count();
-    let base = match feature.subject {
-        Subject::Volume | Subject::Level(_) => TOTAL_WEIGHT,
-        _ => 1.0,
-    };
+    let base = if is_total(feature) { TOTAL_WEIGHT } else { 1.0 };
     #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
     let seen = seen as f64;
     base / (1.0 + seen)

@@ -13,9 +13,9 @@ use crate::record::{Offset, Partition, Second, StreamTime, TimeBasis};
 use crate::score::{Detector, Figures, Kind, Severity, Window};
 
 /// How many symptoms a message brings.
-pub const SYMPTOMS_PER_MESSAGE_MAX: usize = 10;
+pub(super) const SYMPTOMS_PER_MESSAGE_MAX: usize = 10;
 /// How many ranges of offsets a message brings.
-pub const RANGES_MAX: usize = 64;
+pub(super) const RANGES_MAX: usize = 64;
 /// How far back records are looked for where the window itself has none, in seconds.
 const LOOK_BACK_S: i64 = 590;
 
@@ -119,8 +119,10 @@ pub struct Message {
     pub ended: Second,
     /// When it opened.
     pub opened: Second,
-    /// The services and their first evidence, the most probable origin first; never empty.
+    /// The services and when each was first found, the most probable origin first; never empty.
     pub services: Vec<(Arc<str>, Second)>,
+    /// In how many of them there are errors.
+    pub services_with_errors: usize,
     /// The most telling symptom, of the first service.
     pub lead: Symptom,
     /// The next most telling ones.
@@ -133,6 +135,8 @@ pub struct Message {
     pub window: Window,
     /// The lead's figures in that window; on a resolve those that are normal again, where they are known.
     pub figures: Option<Figures>,
+    /// Whether those are gaps between lines, in seconds, and not lines.
+    pub figures_are_gaps: bool,
     /// Lines of the first service in the window.
     pub window_lines: u64,
     /// Lines of the first service since it was first seen.
@@ -165,7 +169,7 @@ impl Message {
         let sequence = episode.says(second, matches!(status, Status::Update { .. }));
         let symptoms = episode.symptoms();
         let lead = (*symptoms.first()?).clone();
-        let (window, figures) = decided_in(&lead, &status, second, models);
+        let (window, figures, figures_are_gaps) = decided_in(&lead, &status, second, models);
         let services = episode.services();
         let facts = models.facts(&lead.finding.feature.service, window);
         let mut ranges = Vec::new();
@@ -196,7 +200,8 @@ impl Message {
             started: episode.started,
             ended: episode.ended(),
             opened: episode.opened,
-            services: services.iter().map(|&(service, first)| (Arc::clone(&service.name), first)).collect(),
+            services: services.iter().map(|&(service, found)| (Arc::clone(&service.name), found)).collect(),
+            services_with_errors: episode.services_with_errors(),
             others: symptoms
                 .iter()
                 .skip(1)
@@ -208,6 +213,7 @@ impl Message {
             lead,
             window,
             figures,
+            figures_are_gaps,
             window_lines: facts.lines,
             trained_lines: facts.trained_lines,
             host: facts.host,
@@ -221,21 +227,39 @@ impl Message {
     }
 }
 
-/// The window of a message and the lead's figures in it: those of this second's finding, else what the models say now.
-fn decided_in(lead: &Symptom, status: &Status, second: Second, models: &impl Models) -> (Window, Option<Figures>) {
+/// The window of a message, the lead's figures in it, and whether those are gaps: what this second's finding says, else what the
+/// models say now. What is over is measured since it was over, for no other window is free of it.
+fn decided_in(
+    lead: &Symptom,
+    status: &Status,
+    second: Second,
+    models: &impl Models,
+) -> (Window, Option<Figures>, bool) {
     let finding = &lead.finding;
-    let is_resolve = matches!(status, Status::Resolve { .. });
-    let (window, figures) = match models.figures(&finding.feature) {
-        _ if finding.second == second && !is_resolve => (finding.window, Some(finding.figures)),
-        Some((window, figures)) => (window, Some(figures)),
-        None if is_resolve => {
+    let now = models.figures(&finding.feature);
+    let (window, figures, are_gaps) = match (status, now) {
+        (Status::Resolve { .. }, now) if lead.end == Some(End::Quiet) && !lead.is_measured_in_gaps() => {
             let quiet = Window { start: lead.last.plus(1), end: second.plus(1) };
-            (quiet, (lead.is_novelty() && lead.end == Some(End::Quiet)).then(Figures::default))
+            let is_known = now.is_some() || lead.is_novelty();
+            let figures = is_known.then(|| since_then(lead.quiet_lines, quiet, now));
+            (quiet, figures, false)
         }
-        None => (finding.window, Some(finding.figures)),
+        (Status::Resolve { .. }, None) => (Window { start: finding.window.start, end: second.plus(1) }, None, false),
+        (status, Some((window, figures))) if finding.second != second || matches!(status, Status::Resolve { .. }) => {
+            (window, Some(figures), lead.is_measured_in_gaps())
+        }
+        _ => (finding.window, Some(finding.figures), finding.kind == Kind::Silence),
     };
     let end = window.end.min(second.plus(1));
-    (Window { start: window.start.min(end), end }, figures)
+    (Window { start: window.start.min(end), end }, figures, are_gaps)
+}
+
+/// Lines since it was over, and what the models would expect in that time. A band for a span of this length is not known.
+#[expect(clippy::cast_precision_loss, reason = "counts of lines and seconds are far below 2^52")]
+fn since_then(lines: u64, quiet: Window, now: Option<(Window, Figures)>) -> Figures {
+    let seconds = |window: Window| window.end.since(window.start).max(1) as f64;
+    let expected = now.map_or(0.0, |(window, figures)| figures.expected * seconds(quiet) / seconds(window));
+    Figures { observed: lines as f64, expected, expected_low: 0.0, expected_high: 0.0 }
 }
 
 /// The union of what was read, partition by partition.

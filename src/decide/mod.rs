@@ -22,7 +22,7 @@ mod memory;
 mod message;
 mod symptom;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decider::{Decider, OPEN_MAX};
 pub use episode::{Episode, SERVICES_MAX, SYMPTOMS_MAX};
@@ -44,7 +44,7 @@ pub trait Models {
 
 impl Models for Scorer {
     fn facts(&self, service: &Service, window: Window) -> WindowFacts {
-        Self::facts(self, service, window).unwrap_or_default()
+        Self::facts(self, service, window)
     }
 
     fn figures(&self, feature: &Feature) -> Option<(Window, Figures)> {

@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Second, TemplateId};
+use crate::record::Second;
 use crate::score::{Direction, Finding, Kind, Severity, Subject, TemplateFacts};
 use crate::vectorise::Cell;
 
 /// How long a symptom has no evidence before it is over, in seconds. Longer ones let an episode swallow the next fault.
-pub const QUIET_S: i64 = 40;
+pub(super) const QUIET_S: i64 = 40;
 /// After how long a new template that keeps coming is a part of normal life, in seconds.
-pub const ABSORB_S: i64 = 600;
+pub(super) const ABSORB_S: i64 = 600;
+
+/// How far before a finding of a rate its evidence may begin, in seconds: a longer window also holds what is usual.
+const ONSET_S: i64 = 9;
 
 /// What prolongs a symptom besides findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,23 +53,26 @@ pub struct Symptom {
     pub surprise: f64,
     /// Lines of evidence so far.
     pub lines: u64,
+    /// Lines of what it is about since the last evidence: what is normal again, or a pause in what is not.
+    pub quiet_lines: u64,
     /// How it ended; `None` while it lasts.
     pub end: Option<End>,
     life: Life,
 }
 
 impl Symptom {
-    /// The symptom that `finding` begins. No evidence before `floor` counts: an earlier episode had that.
+    /// The symptom that `finding` begins. No evidence before `floor` counts.
     pub fn new(finding: Finding, floor: Second) -> Self {
         let second = finding.second;
         let mut symptom = Self {
             is_notice: finding.severity == Severity::Info,
-            first: finding.window.start.max(floor).min(second),
+            first: first_evidence(&finding, floor),
             last: second,
             joined: second,
             severity: finding.severity,
             surprise: 0.0,
             lines: finding.evidence_lines,
+            quiet_lines: 0,
             end: None,
             life: Life::Findings,
             finding,
@@ -80,11 +86,12 @@ impl Symptom {
         let came_back = self.end.take().is_some();
         if came_back {
             self.joined = finding.second;
+            self.quiet_lines = 0;
         }
-        if came_back || self.counts_cells().is_none() {
+        if came_back || !self.counts_cells() {
             self.lines += finding.evidence_lines;
         }
-        self.first = self.first.min(finding.window.start.max(floor));
+        self.first = self.first.min(first_evidence(&finding, floor));
         self.last = self.last.max(finding.second);
         self.severity = self.severity.max(finding.severity);
         self.is_notice &= finding.severity == Severity::Info;
@@ -119,32 +126,41 @@ impl Symptom {
         }
     }
 
-    /// The template whose lines are counted second by second as evidence; else the findings say how many lines there were.
-    fn counts_cells(&self) -> Option<TemplateId> {
-        match (self.finding.feature.subject, self.finding.feature.direction) {
-            (Subject::Template(id), Direction::Up) => Some(id),
-            _ => None,
-        }
+    /// Whether its lines are counted second by second as evidence; else the findings say how many lines there were.
+    fn counts_cells(&self) -> bool {
+        matches!(self.finding.feature.subject, Subject::Template(_)) && self.finding.feature.direction == Direction::Up
     }
 
     /// Looks at what its service wrote in `second`.
     pub fn observe(&mut self, second: Second, cell: Option<&Cell>) {
-        if self.end.is_some() || self.joined == second {
+        if self.joined == second {
             return;
         }
-        let count = |id| cell.and_then(|cell| cell.templates.get(&id)).map_or(0, |tally| tally.total() + tally.late);
-        let written = match self.finding.feature.subject {
-            Subject::Template(id) | Subject::Heartbeat(id) => count(id),
-            _ => cell.map_or(0, Cell::total),
-        };
+        let written = cell.map_or(0, |cell| self.lines_in(cell));
         match self.life {
+            _ if self.end.is_some() => {}
             Life::WhilePresent if written > 0 => self.last = second,
             Life::WhileAbsent if written == 0 => self.last = second,
             Life::WhileAbsent => self.life = Life::Findings,
             Life::WhilePresent | Life::Findings => {}
         }
-        if self.counts_cells().is_some() {
-            self.lines += written;
+        self.quiet_lines += written;
+        if self.last == second {
+            if self.counts_cells() {
+                self.lines += self.quiet_lines;
+            }
+            self.quiet_lines = 0;
+        }
+    }
+
+    /// The lines of a second that it is about.
+    fn lines_in(&self, cell: &Cell) -> u64 {
+        match self.finding.feature.subject {
+            Subject::Template(id) | Subject::Heartbeat(id) => {
+                cell.templates.get(&id).map_or(0, |tally| tally.total() + tally.late)
+            }
+            Subject::Level(level) => cell.lines.iter().skip(level.index()).sum(),
+            Subject::Volume | Subject::Mix(_) | Subject::Service => cell.total(),
         }
     }
 
@@ -165,8 +181,22 @@ impl Symptom {
         self.end.is_none() && !self.is_notice
     }
 
+    /// Whether the figures that models have of it now are gaps between lines, in seconds, and not lines.
+    pub(super) fn is_measured_in_gaps(&self) -> bool {
+        matches!(self.finding.feature.subject, Subject::Heartbeat(_)) || self.life == Life::WhileAbsent
+    }
+
     /// Whether it is about a template that is new to the service.
     pub fn is_novelty(&self) -> bool {
         self.life == Life::WhilePresent
     }
+}
+
+/// The first second with evidence for a finding; none before `floor` counts, for an earlier episode had that.
+pub(super) fn first_evidence(finding: &Finding, floor: Second) -> Second {
+    let onset = match finding.kind {
+        Kind::Silence => finding.window.start,
+        _ => finding.window.start.max(finding.second.plus(-ONSET_S)),
+    };
+    onset.max(floor).min(finding.second)
 }

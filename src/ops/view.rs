@@ -24,7 +24,15 @@ pub struct View {
     judges: DashMap<Partition, JudgeView>,
     heartbeats: DashMap<String, Arc<AtomicI64>>,
     lines: AtomicU64,
-    counted: Mutex<Option<(i64, u64)>>,
+    rate: Mutex<Rate>,
+}
+
+/// Lines each second between two looks.
+#[derive(Clone, Copy, Default)]
+struct Rate {
+    looked_at_ms: i64,
+    lines: u64,
+    lines_per_second: f64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -77,7 +85,7 @@ pub struct OpenEpisode {
 pub struct Status {
     /// Records that wait to be read; `None` where nothing is known yet.
     pub lag_records: Option<i64>,
-    /// Lines read each second since the last look.
+    /// Lines read each second in the last ten.
     pub lines_per_second: f64,
     /// Lines read since the start.
     pub lines_total: u64,
@@ -190,7 +198,7 @@ impl View {
         !self.partitions.is_empty() && self.judges.iter().all(|judge| judge.is_live)
     }
 
-    /// Everything at once. The rate is that since the last call.
+    /// Everything at once.
     pub fn status(&self) -> Status {
         let now_ms = wall_clock_ms();
         let mut partitions: Vec<PartitionStatus> =
@@ -203,19 +211,30 @@ impl View {
         let lines_total = self.lines.load(Ordering::Relaxed);
         Status {
             lag_records: lags.clone().next().map(|_| lags.sum()),
-            lines_per_second: self.rate(now_ms, lines_total),
+            lines_per_second: lock(&self.rate).lines_per_second,
             lines_total,
             partitions,
             judges: judges.into_iter().map(|(_, judge)| judge).collect(),
         }
     }
 
-    fn rate(&self, now_ms: i64, lines: u64) -> f64 {
-        let mut counted = self.counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (then_ms, before) = counted.replace((now_ms, lines)).unwrap_or((now_ms, lines));
-        let seconds = (now_ms - then_ms) as f64 / 1_000.0;
-        if seconds > 0.0 { (lines - before) as f64 / seconds } else { 0.0 }
+    /// Measures the rate of lines since the last call.
+    pub fn measure_rate(&self) {
+        let (now_ms, lines) = (wall_clock_ms(), self.lines.load(Ordering::Relaxed));
+        let mut rate = lock(&self.rate);
+        let seconds = (now_ms - rate.looked_at_ms) as f64 / 1_000.0;
+        let lines_per_second = match rate.looked_at_ms {
+            0 => 0.0,
+            _ if seconds > 0.0 => (lines - rate.lines) as f64 / seconds,
+            _ => rate.lines_per_second,
+        };
+        *rate = Rate { looked_at_ms: now_ms, lines, lines_per_second };
     }
+}
+
+/// A poisoned lock guards plain data here, which is as good as it was.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl PartitionView {

@@ -136,7 +136,7 @@ fn evidence(message: &Message) -> Evidence {
         expected: figure(|f| f.expected),
         expected_low: figure(|f| f.expected_low).filter(|_| has_range),
         expected_high: figure(|f| f.expected_high).filter(|_| has_range),
-        unit: message.figures.map(|_| unit(finding.kind)),
+        unit: message.figures.map(|_| if message.figures_are_gaps { "s" } else { "lines" }),
         nearest_cluster: finding.nearest.as_ref().filter(|_| is_open).map(|nearest| Cluster {
             id: cluster_id(nearest.id),
             template: public_text(&nearest.template, SAMPLE_BYTES_MAX),
@@ -145,14 +145,6 @@ fn evidence(message: &Message) -> Evidence {
             radius: Number(round(nearest.radius)),
         }),
         features: features(message),
-    }
-}
-
-fn unit(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Silence => "s",
-        Kind::ClusterOutlier => "distance",
-        _ => "lines",
     }
 }
 

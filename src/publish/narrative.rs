@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::phrase::{fact, named};
+use super::phrase::{found, lead, named, subject};
 use super::summary::summary;
 use super::text::{counted, cut, listed, quoted, said, since, span};
-use crate::decide::{Message, Reason, Status, identity};
+use crate::decide::{End, Message, Reason, Status, Symptom, identity};
 use crate::record::StreamTime;
 use crate::score::{Kind, NearestCluster, Severity};
 
@@ -40,46 +40,64 @@ fn beginning(message: &Message) -> Vec<String> {
 
 fn ending(message: &Message, reason: Reason) -> Vec<String> {
     let meaning = match reason {
-        Reason::Recovered => "What was wrong is over:",
+        Reason::Recovered => "",
+        Reason::Absorbed if message.is_notice => "What was new counts as normal from now on.",
         Reason::Absorbed => {
             "Nobody fixed this: what was unusual has lasted long enough to count as normal from now on."
         }
-        Reason::Expired if message.is_notice => "The notice was open long enough.",
-        Reason::Expired => {
-            "It was open for as long as an episode may be, and it may still go on; it opens again if it is found again."
-        }
+        Reason::Expired if message.is_notice => "The notice was open for its time.",
+        Reason::Expired => "It was open for as long as an episode may be, and may go on; found again, it opens again.",
         Reason::Superseded => "It was only a notice; the same problem is graver now and has an episode of its own.",
     };
-    let took = span(message.ended.since(message.started) + 1);
-    let services = counted(&message.services.len().to_string(), "service");
-    let lines = counted(&message.lines.to_string(), "line");
-    let mut sentences = vec![meaning.to_owned()];
-    if reason == Reason::Recovered {
-        sentences.push(format!("{}.", summary(message)));
-        let range = message.figures.filter(|f| f.expected_high > f.expected_low);
-        if let Some(figures) = range {
+    let range = match message.figures.filter(|figures| figures.expected_high > figures.expected_low) {
+        Some(figures) if reason == Reason::Recovered && !message.figures_are_gaps => {
             let (low, high) = (said(figures.expected_low), said(figures.expected_high));
-            sentences.push(format!("Usual are {low} to {high} (95 % of windows)."));
+            format!("Usual are {low} to {high} (95 % of windows).")
         }
-    } else {
-        sentences.push(what(message));
-    }
-    sentences.push(format!(
-        "Evidence lasted {took}, from {} to {}: {lines} in {services}, {}.",
+        _ => String::new(),
+    };
+    let took = format!(
+        "Evidence lasted {}, from {} to {}: {} of {} in {}.",
+        span(message.ended.since(message.started) + 1),
         moment(message.started.start()),
         moment(message.ended.start()),
-        counted(&message.symptoms.to_string(), "symptom")
-    ));
-    sentences.push(others(message));
-    sentences.push(history(message));
-    sentences
+        counted(&message.lines.to_string(), "line"),
+        counted(&message.symptoms.to_string(), "symptom"),
+        counted(&message.services.len().to_string(), "service"),
+    );
+    vec![format!("{}.", summary(message)), range, meaning.into(), took, fates(message), history(message)]
+}
+
+/// What became of the other symptoms.
+fn fates(message: &Message) -> String {
+    let fate = |symptom: &Symptom| {
+        let finding = &symptom.finding;
+        let subject = subject(finding, QUOTE_CHARS / 2);
+        let fate = match symptom.end {
+            _ if message.is_notice => return subject,
+            Some(End::Quiet) => format!("over since {}", since(symptom.last, message.time)),
+            Some(End::Absorbed) => "normal now".into(),
+            None => format!("last at {}", since(symptom.last, message.time)),
+        };
+        format!("{}: {subject}, {fate}", named(&finding.feature.service.name))
+    };
+    if message.others.is_empty() {
+        return String::new();
+    }
+    let named = message.others.iter().take(OTHERS_MAX).map(fate).collect::<Vec<_>>();
+    format!("The others: {}{}.", named.join("; "), more(message))
+}
+
+/// How many symptoms are not named.
+fn more(message: &Message) -> String {
+    match message.symptoms.saturating_sub(1 + OTHERS_MAX) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    }
 }
 
 fn what(message: &Message) -> String {
-    let finding = &message.lead.finding;
-    let figures = message.figures.unwrap_or(finding.figures);
-    let text = fact(finding, &figures, message.window, QUOTE_CHARS);
-    format!("{}: {text}.", named(&finding.feature.service.name))
+    format!("{}: {}.", named(&message.lead.finding.feature.service.name), lead(message, QUOTE_CHARS))
 }
 
 /// The usual range, and what it was learnt from.
@@ -92,7 +110,7 @@ fn expectation(message: &Message) -> String {
         Kind::NewService | Kind::ClusterOutlier | Kind::Silence => String::new(),
         Kind::RateSpike | Kind::RateDrop | Kind::LevelShift => {
             let (low, high) = (said(figures.expected_low), said(figures.expected_high));
-            format!("{} are expected, {low} to {high} in 95 % of windows, {learnt}.", said(figures.expected))
+            format!("Usual are {low} to {high} (95 % of windows), {learnt}.")
         }
     }
 }
@@ -101,14 +119,14 @@ fn expectation(message: &Message) -> String {
 fn origin(message: &Message) -> String {
     let mut text = format!("First evidence at {}", moment(message.started.start()));
     if let Some(host) = &message.host {
-        text.push_str(&format!(", most lines of the window from host {}", named(host)));
+        text.push_str(&format!(", most lines of the window come from host {}", named(host)));
     }
     text.push('.');
-    if let [(first, began), (second, followed), ..] = message.services.as_slice() {
+    if let [(first, found), (second, followed), ..] = message.services.as_slice() {
         let (first, second) = (named(first), named(second));
-        text.push_str(&match followed.since(*began) {
+        text.push_str(&match followed.since(*found) {
             lead @ 1.. => format!(" {first} came first, {} before {second}, and is ranked as the origin.", span(lead)),
-            _ => format!(" {first} and {second} began together; {first} is the more unusual one."),
+            _ => format!(" {first} and {second} began together; {first} is ranked first."),
         });
     }
     text
@@ -120,21 +138,15 @@ fn others(message: &Message) -> String {
     }
     let named = message.others.iter().take(OTHERS_MAX).map(|symptom| {
         let finding = &symptom.finding;
-        let text = fact(finding, &finding.figures, finding.window, QUOTE_CHARS / 2);
-        format!("{}: {text} ({})", named(&finding.feature.service.name), since(symptom.first, message.time))
+        let text = found(finding, QUOTE_CHARS / 2);
+        format!("{}: {text}, since {}", named(&finding.feature.service.name), since(symptom.first, message.time))
     });
-    let more = match message.symptoms.saturating_sub(1 + OTHERS_MAX) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    format!("With it: {}{more}.", named.collect::<Vec<_>>().join("; "))
+    format!("With it: {}{}.", named.collect::<Vec<_>>().join("; "), more(message))
 }
 
 fn gravity(message: &Message) -> String {
-    match (message.severity, message.services.len()) {
-        (Severity::Critical, 3..) => {
-            "Errors in three or more services, or one that is silent or down, make it critical.".into()
-        }
+    match (message.severity, message.services_with_errors) {
+        (Severity::Critical, services @ 3..) => format!("Errors in {services} services make it critical."),
         (Severity::Critical, _) => "A service that is silent, or down by at least 80 %, makes it critical.".into(),
         _ => String::new(),
     }
@@ -142,6 +154,9 @@ fn gravity(message: &Message) -> String {
 
 /// The nearest known cluster of windows, and what differs from it.
 fn normal(message: &Message, nearest: &NearestCluster) -> String {
+    if nearest.distance <= nearest.radius && nearest.added.is_empty() && nearest.missing.is_empty() {
+        return String::new();
+    }
     let service = named(&message.lead.finding.feature.service.name);
     let family = quoted(&nearest.family, QUOTE_CHARS / 2);
     let mut text = format!(

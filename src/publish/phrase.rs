@@ -38,34 +38,43 @@ fn text_of(finding: &Finding) -> Option<&str> {
     template.or_else(|| finding.sample.as_ref().map(|sample| sample.text.as_ref()))
 }
 
+/// What the message's lead is, in its window.
+pub(super) fn lead(message: &Message, quote_chars: usize) -> String {
+    let finding = &message.lead.finding;
+    let figures = message.figures.unwrap_or(finding.figures);
+    fact(finding, &figures, message.figures_are_gaps, message.window, quote_chars)
+}
+
+/// What another symptom was when it was last found.
+pub(super) fn found(finding: &Finding, quote_chars: usize) -> String {
+    fact(finding, &finding.figures, finding.kind == Kind::Silence, finding.window, quote_chars)
+}
+
 /// What was observed against what was expected, with at most `quote_chars` characters of the template.
-pub(super) fn fact(finding: &Finding, figures: &Figures, window: Window, quote_chars: usize) -> String {
-    let seconds = window.end.since(window.start);
+fn fact(finding: &Finding, figures: &Figures, are_gaps: bool, window: Window, quote_chars: usize) -> String {
+    let is_template = matches!(finding.feature.subject, Subject::Template(_) | Subject::Heartbeat(_));
     let subject = subject(finding, quote_chars);
-    let observed = said(figures.observed);
-    if finding.kind == Kind::Silence {
-        let gap = span_of(figures.observed);
-        let usual = span_of(figures.expected);
-        return match finding.feature.subject {
-            Subject::Template(_) | Subject::Heartbeat(_) => format!("no {subject} for {gap}, usually every {usual}"),
-            _ => format!("silent for {gap}, usually a line every {usual}"),
+    let (observed, expected) = (said(figures.observed), said(figures.expected));
+    if are_gaps {
+        let (gap, usual) = (span_of(figures.observed), span_of(figures.expected));
+        return match is_template {
+            true => format!("no {subject} for {gap}, usually every {usual}"),
+            false => format!("silent for {gap}, usually a line every {usual}"),
         };
     }
     let lines = match finding.feature.subject {
-        Subject::Template(_) | Subject::Heartbeat(_) => {
-            format!("{} {subject}", counted(&observed, &format!("{}line", grave(finding))))
-        }
         Subject::Level(level) => format!("{} at {} level", counted(&observed, "line"), level.word()),
+        _ if is_template => format!("{} {subject}", counted(&observed, &format!("{}line", grave(finding)))),
         _ => counted(&observed, "line"),
     };
-    let within = span(seconds);
+    let within = span(window.end.since(window.start));
     match finding.kind {
         Kind::NewTemplate | Kind::NewRelease => format!("{lines} in {within}, never seen before"),
         Kind::NewService => format!("a service never seen before, {lines} in {within}"),
         Kind::ClusterOutlier => format!("an unusual mix of lines in {within}"),
-        Kind::RateDrop | Kind::Silence => format!("only {lines} in {within}, expected {}", said(figures.expected)),
-        Kind::RateSpike => format!("{lines} in {within}, expected {}", said(figures.expected)),
-        Kind::LevelShift => format!("{lines} in {within}, a lasting change from {}", said(figures.expected)),
+        Kind::RateDrop => format!("only {lines} in {within}, expected {expected}"),
+        Kind::RateSpike | Kind::Silence => format!("{lines} in {within}, expected {expected}"),
+        Kind::LevelShift => format!("{lines} in {within}, a lasting change from {expected}"),
     }
 }
 
@@ -76,7 +85,7 @@ fn grave(finding: &Finding) -> String {
 }
 
 /// A number of seconds as a person says it; below 10 with a decimal.
-fn span_of(seconds: f64) -> String {
+pub(super) fn span_of(seconds: f64) -> String {
     if seconds < 9.95 {
         return format!("{} s", said(seconds));
     }

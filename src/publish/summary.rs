@@ -1,7 +1,7 @@
 //! The one line that is read at 3 a.m. on a phone: who, what, how much against what was expected, since when.
 
-use super::phrase::{fact, named, subject, who};
-use super::text::{counted, cut, listed, since, span};
+use super::phrase::{lead, named, span_of, subject, who};
+use super::text::{between, counted, cut, listed, said, since, span};
 use crate::decide::{Message, Reason, Status};
 use crate::score::{Figures, Kind};
 
@@ -35,39 +35,56 @@ fn sentence(message: &Message, quote_chars: usize) -> String {
 }
 
 fn news(message: &Message, quote_chars: usize) -> String {
-    let finding = &message.lead.finding;
-    if message.is_notice && message.novelties >= MANY_NOVELTIES {
-        let first = subject(finding, quote_chars);
-        return format!("{} new kinds of lines, none an error, such as {first}", message.novelties);
+    if is_many(message) {
+        return format!("{} new kinds of lines, {}", message.novelties, example(message, quote_chars));
     }
-    fact(finding, &message.figures.unwrap_or(finding.figures), message.window, quote_chars)
+    lead(message, quote_chars)
+}
+
+fn is_many(message: &Message) -> bool {
+    message.is_notice && message.novelties >= MANY_NOVELTIES
+}
+
+fn example(message: &Message, quote_chars: usize) -> String {
+    format!("one is {}", subject(&message.lead.finding, quote_chars))
 }
 
 /// What is normal again and for how long; what was only learnt must not look like a fix.
 fn ending(message: &Message, reason: Reason, quote_chars: usize) -> String {
-    let finding = &message.lead.finding;
-    let subject = subject(finding, quote_chars);
+    let subject = subject(&message.lead.finding, quote_chars);
     let total = counted(&message.lines.to_string(), "line");
-    let open_s = message.time.second().since(message.started);
+    let when = between(message.started, message.ended, message.time);
     let from = since(message.started, message.time);
     match reason {
-        Reason::Recovered => {
-            let until = since(message.ended, message.time);
-            let from = from.strip_suffix(" UTC").unwrap_or(&from);
-            format!("resolved, {}; {total} from {from} to {until}", normal_again(message, &subject))
-        }
-        Reason::Absorbed if message.is_notice && message.novelties >= MANY_NOVELTIES => {
-            format!("{} new kinds of lines became normal, such as {subject}; {total} since {from}", message.novelties)
+        Reason::Recovered => format!("resolved, {}; {total} {when}", normal_again(message, &subject)),
+        Reason::Absorbed if is_many(message) => {
+            format!(
+                "{} new kinds of lines became normal, {}; {total} {when}",
+                message.novelties,
+                example(message, quote_chars)
+            )
         }
         Reason::Absorbed => {
-            let age = span(open_s);
-            format!("became normal, not fixed: {subject} like this for {age} and learnt as usual; {total} since {from}")
+            let fixed = if message.is_notice { "" } else { ", not fixed" };
+            format!("became normal{fixed}: {}; {total} since {from}", usual_now(message, &subject))
         }
         Reason::Expired if message.is_notice => format!("notice over: {}, since {from}", news(message, quote_chars)),
         Reason::Expired => {
-            format!("closed after {} without an end, not fixed: {subject}; {total} since {from}", span(open_s))
+            let age = span(message.time.second().since(message.started));
+            format!("closed after {age} without an end, not fixed: {subject}; {total} since {from}")
         }
         Reason::Superseded => format!("notice over, a graver episode begins: {subject}; {total} since {from}"),
+    }
+}
+
+/// What was unusual and now is not.
+fn usual_now(message: &Message, subject: &str) -> String {
+    let age = span(message.time.second().since(message.started));
+    match message.lead.finding.kind {
+        Kind::NewTemplate | Kind::NewRelease => format!("{subject} is known after {age}"),
+        Kind::NewService => format!("the service is known after {age}"),
+        Kind::Silence => format!("{subject} not expected any more after {age} of silence"),
+        _ => format!("{subject} at this rate for {age}"),
     }
 }
 
@@ -78,13 +95,14 @@ fn normal_again(message: &Message, subject: &str) -> String {
         return format!("no more {subject} for {quiet}");
     }
     let Some(Figures { observed, expected, .. }) = message.figures else {
-        let is = if subject.starts_with("lines") { "are" } else { "is" };
         let back = if finding.kind == Kind::Silence { "back" } else { "normal" };
-        return format!("{subject} {is} {back} for {quiet}");
+        return format!("{subject} {back} for {quiet}");
     };
-    let (observed, expected) = (super::text::said(observed), super::text::said(expected));
+    if message.figures_are_gaps {
+        return format!("{subject} back for {quiet}, usually every {}", span_of(expected));
+    }
     let within = span(message.window.end.since(message.window.start));
-    format!("{subject} back to {observed} in {within} (expected {expected}) for {quiet}")
+    format!("{subject} back to {} in the last {within} (expected {})", said(observed), said(expected))
 }
 
 /// The other services, and whether it was there before.
@@ -96,7 +114,10 @@ fn aftermath(message: &Message) -> String {
     }
     if let (Some(past), Status::Trigger | Status::Update { .. }) = (&message.recurrence, &message.status) {
         let ago = span(message.started.since(past.last_started));
-        text.push_str(&format!("; seen {} before, last {ago} earlier", counted(&past.count.to_string(), "time")));
+        text.push_str(&match past.count {
+            1 => format!("; seen once before, {ago} earlier"),
+            times => format!("; seen {times} times before, last {ago} earlier"),
+        });
     }
     text
 }

@@ -9,6 +9,9 @@ use crate::record::{Second, StreamTime};
 /// What stands where redaction is not possible.
 const WITHHELD: &str = "[REDACTED]";
 
+/// How many bytes of a text are searched for secrets beyond four times what is shown of it.
+const LOOKED_AT_BYTES: usize = 4_096;
+
 /// A text that may be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Public {
@@ -22,10 +25,12 @@ pub(super) struct Public {
 
 /// Makes a text publishable within `bytes_max`. `None` where it cannot be redacted: then it must be left out.
 pub(super) fn public(text: &str, bytes_max: usize) -> Option<Public> {
-    let clean = clean(text);
+    // Far beyond what is shown, nothing needs to be looked at.
+    let (head, is_beyond) = cut(text, 4 * bytes_max + LOOKED_AT_BYTES);
+    let clean = clean(&head);
     let (redacted, redactions) = redact(&clean)?;
     let (cut, is_cut) = cut(&redacted, bytes_max);
-    Some(Public { text: cut.into_owned(), redactions, is_cut })
+    Some(Public { text: cut.into_owned(), redactions, is_cut: is_cut || is_beyond })
 }
 
 /// The same where a text must be there.
@@ -99,15 +104,30 @@ pub(super) fn span(seconds: i64) -> String {
 
 /// When something began, as said at `now`: with seconds within the first minute, with the day where that is another one.
 pub(super) fn since(moment: Second, now: StreamTime) -> String {
+    let has_seconds = now.second().since(moment) < 60;
+    format!("{} UTC", clock(moment, now, has_seconds))
+}
+
+/// From when to when: with seconds where it is short.
+pub(super) fn between(start: Second, end: Second, now: StreamTime) -> String {
+    let has_seconds = end.since(start) < 120;
+    if start == end {
+        return format!("at {} UTC", clock(start, now, has_seconds));
+    }
+    format!("from {} to {} UTC", clock(start, now, has_seconds), clock(end, now, has_seconds))
+}
+
+fn clock(moment: Second, now: StreamTime, has_seconds: bool) -> String {
     let (then, today) = (civil(moment.start()), civil(now));
-    let mut text = format!("{:02}:{:02}", then.hour(), then.minute());
-    if now.second().since(moment) < 60 {
+    let mut text = String::new();
+    if then.date() != today.date() {
+        text = format!("{:04}-{:02}-{:02} ", then.year(), u8::from(then.month()), then.day());
+    }
+    text.push_str(&format!("{:02}:{:02}", then.hour(), then.minute()));
+    if has_seconds {
         text.push_str(&format!(":{:02}", then.second()));
     }
-    if then.date() != today.date() {
-        text = format!("{:04}-{:02}-{:02} {text}", then.year(), u8::from(then.month()), then.day());
-    }
-    text + " UTC"
+    text
 }
 
 /// `1 line`, `2 lines`.
@@ -147,6 +167,8 @@ mod tests {
         assert_eq!(since(second, second.plus(58).end()), "08:01:02 UTC");
         assert_eq!(since(second, second.plus(60).end()), "08:01 UTC");
         assert_eq!(since(second, second.plus(86_400).end()), "2026-11-23 08:01 UTC");
+        assert_eq!(between(second, second.plus(59), second.plus(99).end()), "from 08:01:02 to 08:02:01 UTC");
+        assert_eq!(between(second, second.plus(597), second.plus(700).end()), "from 08:01 to 08:10 UTC");
         assert_eq!([5, 119, 120, 7_300, 86_400 * 12].map(span), ["5 s", "119 s", "2 min", "2 h", "12 days"]);
     }
 

@@ -111,11 +111,12 @@ impl KnownService {
         self.templates.len()
     }
 
-    fn meet(&mut self, cell: &Cell, templates: &[(TemplateId, &TemplateTally)], now: Second) {
+    fn meet(&mut self, cell: &Cell, now: Second) {
         self.last_seen = now;
         self.trained_lines += cell.total();
         self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
-        for &(id, tally) in templates {
+        // In any order: each is met for itself.
+        for (&id, tally) in &cell.templates {
             self.templates.entry(id).or_insert_with(|| KnownTemplate::new(now)).meet(tally, now);
         }
     }
@@ -168,7 +169,7 @@ impl Catalogue {
                 KnownService { number, birth: now, last_seen: now, trained_lines: 0, lines, templates }
             });
             let before = known.templates.len();
-            known.meet(cell, &cell.sorted_templates(), now);
+            known.meet(cell, now);
             if known.templates.len() > TEMPLATES_PER_SERVICE_MAX {
                 known.shrink(TEMPLATES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
             }

@@ -60,7 +60,7 @@ fn hashed(clusters: &[MicroCluster]) -> Array2<f64> {
         for &(TemplateId(id), share) in cluster.vector() {
             let place = usize::try_from(id % DIMENSIONS as u64).unwrap_or_default();
             if let Some(cell) = row.get_mut(place) {
-                *cell += if id / DIMENSIONS as u64 % 2 == 0 { share } else { -share };
+                *cell += if (id / DIMENSIONS as u64).is_multiple_of(2) { share } else { -share };
             }
         }
         let norm = libm::sqrt(row.iter().map(|x| x * x).sum());

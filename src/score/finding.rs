@@ -71,7 +71,7 @@ pub enum Direction {
 pub enum Subject {
     /// All lines of the service.
     Volume,
-    /// The lines of this level and above it.
+    /// The lines of this level: of `Warn` those alone, of `Error` also those of `Fatal`.
     Level(Level),
     /// One template.
     Template(TemplateId),

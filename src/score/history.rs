@@ -12,14 +12,15 @@ use crate::record::{Offset, Partition, Second, TimeBasis, Topic};
 /// Seconds that are remembered.
 const KEPT_SECONDS: i64 = 600;
 /// Seconds that share their offsets and hosts.
-const BLOCK_SECONDS: i64 = 10;
+const BLOCK_SECONDS: i64 = BLOCK_LENGTH as i64;
+const BLOCK_LENGTH: usize = 10;
 /// Partitions and hosts that one block names at most.
 const NAMES_PER_BLOCK_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Block {
     start: Second,
-    lines: [u64; BLOCK_SECONDS as usize],
+    lines: [u64; BLOCK_LENGTH],
     /// Number of the partition, first and last offset.
     ranges: Vec<(u32, i64, i64)>,
     hosts: Vec<(Arc<str>, u64)>,
@@ -58,7 +59,7 @@ impl History {
             blocks.pop_front();
         }
         if blocks.back().is_none_or(|last| last.start != start) {
-            let lines = [0; BLOCK_SECONDS as usize];
+            let lines = [0; BLOCK_LENGTH];
             blocks.push_back(Block { start, lines, ranges: Vec::new(), hosts: Vec::new(), bases: [0; 3] });
         }
         let Some(block) = blocks.back_mut() else { return };

@@ -121,6 +121,7 @@ pub(super) struct MicroClusters {
     /// That of a template which no cluster has.
     idf_of_unknown: f64,
     windows: u64,
+    founded: u64,
     refreshed_at_windows: u64,
 }
 
@@ -161,6 +162,7 @@ impl MicroClusters {
     }
 
     fn found(&mut self, window: &[TemplateId], now: Second) -> usize {
+        self.founded += 1;
         let cluster = MicroCluster::found(window, now);
         if self.clusters.len() < CLUSTERS_MAX {
             self.clusters.push(cluster);
@@ -207,8 +209,13 @@ impl MicroClusters {
         self.windows
     }
 
-    /// The clusters, in the order of their founding.
-    pub(super) fn clusters(&self) -> &[MicroCluster] {
+    /// How many clusters were founded.
+    pub(super) fn founded(&self) -> u64 {
+        self.founded
+    }
+
+    #[cfg(test)]
+    fn clusters(&self) -> &[MicroCluster] {
         &self.clusters
     }
 
@@ -237,18 +244,13 @@ fn unit(mut vector: Vector) -> Vector {
 
 /// Cosine distance of two vectors of length one with no negative part, 0 to 1. O(length).
 fn distance(a: &Vector, b: &Vector) -> f64 {
-    let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
+    let (mut a, mut b) = (a.as_slice(), b.as_slice());
     let mut product = 0.0;
-    while let (Some(&&(x, u)), Some(&&(y, v))) = (left.peek(), right.peek()) {
-        match x.cmp(&y) {
-            std::cmp::Ordering::Less => _ = left.next(),
-            std::cmp::Ordering::Greater => _ = right.next(),
-            std::cmp::Ordering::Equal => {
-                product += u * v;
-                left.next();
-                right.next();
-            }
+    while let (&[(x, u), ref a_rest @ ..], &[(y, v), ref b_rest @ ..]) = (a, b) {
+        if x == y {
+            product += u * v;
         }
+        (a, b) = (if x <= y { a_rest } else { a }, if y <= x { b_rest } else { b });
     }
     (1.0 - product).clamp(0.0, 1.0)
 }

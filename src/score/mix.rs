@@ -14,11 +14,12 @@ use super::catalogue::{Active, Known, KnownService, ServiceNumber};
 use super::decay::remaining;
 use super::family::name_families;
 use super::micro_cluster::MicroClusters;
+use super::series::LEARN_LAG_SECONDS;
 use super::{
     ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, NearestCluster, Severity,
     Subject, Told, Window,
 };
-use crate::record::{Second, Service, TemplateId};
+use crate::record::{Second, TemplateId};
 
 /// Length of a window, in seconds.
 const WINDOW_SECONDS: i64 = 10;
@@ -32,10 +33,10 @@ const FAR: f64 = 0.5;
 const HALF_LIFE_SECONDS: f64 = 7.0 * 86_400.0;
 /// A service has one notice in this many seconds at most.
 const NOTICE_EVERY_SECONDS: i64 = 600;
-/// Families are named anew after this many seconds.
+/// Families are named anew after this many seconds at the earliest, if there are new clusters.
 const FAMILIES_EVERY_SECONDS: i64 = 600;
-/// Templates of one second that count: those with the smallest ids, which are hashes.
-const TEMPLATES_PER_SECOND_MAX: usize = 128;
+/// Templates of one second, and of one window, that count: those with the smallest ids, which are hashes.
+const TEMPLATES_MAX: usize = 128;
 /// How many templates are named on either side of a difference.
 const DIFFERENCES_MAX: usize = 5;
 /// A template is of a cluster if it is present in this share of its windows, and strange to it below the other.
@@ -47,10 +48,13 @@ struct ServiceMix {
     clusters: MicroClusters,
     /// The templates of the last seconds.
     recent: VecDeque<(Second, Vec<TemplateId>)>,
+    /// Windows that are still to be learnt, by their start: they wait, so that what is told in the meantime is not learnt.
+    waiting: VecDeque<(Second, Vec<TemplateId>)>,
     /// The farthest window that is remembered, as of when.
     farthest: (f64, Second),
     noticed: Option<Second>,
-    families_named: Second,
+    /// When families were named, and how many clusters had been founded by then.
+    families_named: (Second, u64),
 }
 
 /// The mixes of all services.
@@ -69,7 +73,7 @@ impl Detect for Mixes {
             let mix = self.services.entry(active.known.number).or_insert_with(|| ServiceMix::new(now));
             mix.close(now, active, told.of(active.service), found);
             let present = active.templates.iter().filter(|sight| sight.lines() > 0).map(|sight| sight.id);
-            mix.recent.push_back((now, present.take(TEMPLATES_PER_SECOND_MAX).collect()));
+            mix.recent.push_back((now, present.take(TEMPLATES_MAX).collect()));
         }
     }
 }
@@ -78,14 +82,16 @@ impl Mixes {
     /// The known cluster nearest to the present window of a service, and how they differ.
     pub(super) fn nearest(&self, service: &KnownService, now: Second) -> Option<NearestCluster> {
         let mix = self.services.get(&service.number)?;
-        let window = mix.window(now.plus(1 - WINDOW_SECONDS), now.plus(1));
-        if window.is_empty() && mix.clusters.windows() == 0 {
-            return None;
-        }
-        let (cluster, distance) = mix.clusters.nearest(&window)?;
+        mix.nearest(service, &mix.window(now.plus(1 - WINDOW_SECONDS), now.plus(1)))
+    }
+}
+
+impl ServiceMix {
+    fn nearest(&self, service: &KnownService, window: &[TemplateId]) -> Option<NearestCluster> {
+        let (cluster, distance) = self.clusters.nearest(window)?;
         let text = |id: TemplateId| service.template(id).map(|known| known.text());
         let mut added: Vec<TemplateId> = window.iter().copied().filter(|&id| cluster.presence(id) < STRANGE).collect();
-        added.sort_by(|&a, &b| mix.clusters.idf(b).total_cmp(&mix.clusters.idf(a)).then(a.cmp(&b)));
+        added.sort_by(|&a, &b| self.clusters.idf(b).total_cmp(&self.clusters.idf(a)).then(a.cmp(&b)));
         let mut missing = cluster.vector().clone();
         missing.retain(|&(id, _)| cluster.presence(id) >= PRESENT && window.binary_search(&id).is_err());
         missing.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -103,16 +109,9 @@ impl Mixes {
         })
     }
 
-    /// How many micro-clusters there are of a service.
-    pub(super) fn cluster_count(&self, service: ServiceNumber) -> usize {
-        self.services.get(&service).map_or(0, |mix| mix.clusters.clusters().len())
-    }
-}
-
-impl ServiceMix {
     fn new(now: Second) -> Self {
-        let (clusters, recent) = (MicroClusters::default(), VecDeque::new());
-        Self { clusters, recent, farthest: (0.0, now), noticed: None, families_named: now }
+        let (clusters, recent, waiting) = (MicroClusters::default(), VecDeque::new(), VecDeque::new());
+        Self { clusters, recent, waiting, farthest: (0.0, now), noticed: None, families_named: (now, 0) }
     }
 
     /// The templates of a span of the last seconds, sorted.
@@ -121,31 +120,44 @@ impl ServiceMix {
         let mut window: Vec<TemplateId> = seconds.flat_map(|(_, ids)| ids.iter().copied()).collect();
         window.sort_unstable();
         window.dedup();
+        window.truncate(TEMPLATES_MAX);
         window
     }
 
-    /// Scores and learns the last window once a second of a later one has lines.
+    /// Scores the last window once a second of a later one has lines, and learns those that waited long enough.
     fn close(&mut self, now: Second, active: &Active<'_>, told: &[Window], found: &mut Judgement) {
         let aligned = |second: Second| Second(second.0.div_euclid(WINDOW_SECONDS) * WINDOW_SECONDS);
         if let Some(start) = self.recent.back().map(|&(last, _)| aligned(last)).filter(|&start| start != aligned(now)) {
             let span = Window { start, end: start.plus(WINDOW_SECONDS) };
             let window = self.window(span.start, span.end);
-            let is_told = told.iter().any(|told| told.start < span.end && span.start < told.end);
-            if !window.is_empty() && !is_told {
-                found.findings.extend(self.score(now, active.service, span, &window));
-                self.clusters.learn(&window, now);
+            if !window.is_empty() {
+                if !is_told(span, told) {
+                    found.findings.extend(self.score(now, active, span, &window));
+                }
+                self.waiting.push_back((start, window));
             }
-            if now.since(self.families_named) >= FAMILIES_EVERY_SECONDS {
-                self.families_named = now;
-                name_families(self.clusters.clusters_mut(), now);
-            }
+            self.learn(now, told);
         }
         while self.recent.front().is_some_and(|&(first, _)| now.since(first) >= WINDOW_SECONDS) {
             self.recent.pop_front();
         }
     }
 
-    fn score(&mut self, now: Second, service: &Service, window: Window, ids: &[TemplateId]) -> Option<Finding> {
+    fn learn(&mut self, now: Second, told: &[Window]) {
+        let is_due = |start: Second| now.since(start) >= WINDOW_SECONDS + LEARN_LAG_SECONDS;
+        while let Some((start, window)) = self.waiting.pop_front_if(|(start, _)| is_due(*start)) {
+            if !is_told(Window { start, end: start.plus(WINDOW_SECONDS) }, told) {
+                self.clusters.learn(&window, now);
+            }
+        }
+        if self.clusters.founded() > self.families_named.1 && now.since(self.families_named.0) >= FAMILIES_EVERY_SECONDS
+        {
+            self.families_named = (now, self.clusters.founded());
+            name_families(self.clusters.clusters_mut(), now);
+        }
+    }
+
+    fn score(&mut self, now: Second, active: &Active<'_>, window: Window, ids: &[TemplateId]) -> Option<Finding> {
         let windows = self.clusters.windows();
         if windows < SETTLED_WINDOWS_MIN {
             return None;
@@ -159,7 +171,8 @@ impl ServiceMix {
             return None;
         }
         self.noticed = Some(now);
-        let feature = Feature { service: service.clone(), subject: Subject::Mix(nearest.id), direction: Direction::Up };
+        let feature =
+            Feature { service: active.service.clone(), subject: Subject::Mix(nearest.id), direction: Direction::Up };
         let figures = Figures { observed: distance, expected: 0.0, expected_low: 0.0, expected_high: nearest.radius() };
         Some(Finding {
             second: now,
@@ -175,7 +188,11 @@ impl ServiceMix {
             evidence_lines: 0,
             template: None,
             sample: None,
-            nearest: None,
+            nearest: self.nearest(active.known, ids),
         })
     }
+}
+
+fn is_told(window: Window, told: &[Window]) -> bool {
+    told.iter().any(|told| told.start < window.end && window.start < told.end)
 }

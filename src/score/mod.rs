@@ -29,6 +29,7 @@ mod series;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,7 @@ pub use catalogue::{
     Catalogue, Known, KnownService, KnownTemplate, SERVICES_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX,
 };
 pub use finding::*;
-pub use second::{ClosedSecond, Judgement, Told, WindowFacts};
+pub use second::{ClosedSecond, Judgement, Status, Told, WindowFacts};
 
 use history::History;
 use mix::Mixes;
@@ -58,19 +59,6 @@ const FALSE_FINDINGS_PER_DAY: f64 = 1.0 / 7.0;
 pub trait Detect {
     /// Scores the second with what was learnt so far, then learns it, except for what was told.
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement);
-}
-
-/// How much the models know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ModelStatus {
-    /// Services that are known.
-    pub services: usize,
-    /// Templates of all services.
-    pub templates: usize,
-    /// Services of which nothing is said yet.
-    pub warming_up: usize,
-    /// Seconds of log time until the last of them is done.
-    pub warm_up_left_seconds: i64,
 }
 
 /// All models of one tallies partition.
@@ -127,7 +115,9 @@ impl Scorer {
             if nearest.as_ref().is_none_or(|(of, _)| of != service) {
                 nearest = Some((service.clone(), self.mixes.nearest(known, now)));
             }
-            finding.nearest = nearest.as_ref().and_then(|(_, cluster)| cluster.clone());
+            if finding.nearest.is_none() {
+                finding.nearest = nearest.as_ref().and_then(|(_, cluster)| cluster.clone());
+            }
             let is_error = match finding.feature.subject {
                 Subject::Level(level) => level >= Level::Error,
                 _ => finding.template.as_ref().is_some_and(|template| template.level >= Level::Error),
@@ -138,10 +128,10 @@ impl Scorer {
         }
     }
 
-    /// What is known of a service's lines in a window of the last ten minutes. `None` for a service that is not known.
-    pub fn facts(&self, service: &Service, window: Window) -> Option<WindowFacts> {
-        let known = self.catalogue.service(service)?;
-        Some(self.history.facts(known.number, window, known.trained_lines))
+    /// What is known of a service's lines in a window of the last ten minutes: nothing of a service that is not known.
+    pub fn facts(&self, service: &Service, window: Window) -> WindowFacts {
+        let known = self.catalogue.service(service);
+        known.map(|known| self.history.facts(known.number, window, known.trained_lines)).unwrap_or_default()
     }
 
     /// What is known of a template, and a line that shows it: the first one of the last minute that had it.
@@ -171,31 +161,22 @@ impl Scorer {
         &self.catalogue
     }
 
-    /// How many micro-clusters a service has.
-    pub fn cluster_count(&self, service: &Service) -> usize {
-        self.catalogue.service(service).map_or(0, |known| self.mixes.cluster_count(known.number))
-    }
-
     /// The last second that was judged.
     pub fn now(&self) -> Option<Second> {
         self.now
     }
 
-    /// How much is known, for those who watch. O(services).
-    pub fn status(&self) -> ModelStatus {
-        let mut status = ModelStatus { templates: self.catalogue.template_count(), ..ModelStatus::default() };
-        for (service, _) in self.catalogue.services() {
-            let left = self.warm_up_left_seconds(service);
-            status.services += 1;
-            status.warming_up += usize::from(left > 0);
-            status.warm_up_left_seconds = status.warm_up_left_seconds.max(left);
+    /// How many services and templates are known, and how much of their warm-up is left. O(services).
+    pub fn status(&self) -> Status {
+        let age = |known: &KnownService| self.now.map_or(0, |now| now.since(known.birth));
+        let left = self.catalogue.services().map(|(_, known)| WARM_UP_SECONDS - age(known));
+        let warming: Vec<i64> = left.filter(|&left| left > 0).collect();
+        Status {
+            services: self.catalogue.services().count(),
+            templates: self.catalogue.template_count(),
+            warming_up: warming.len(),
+            warm_up_left_seconds: warming.into_iter().max().unwrap_or(0),
+            forgotten: self.catalogue.forgotten,
         }
-        status
-    }
-
-    /// How many seconds of a service's warm-up are left.
-    pub fn warm_up_left_seconds(&self, service: &Service) -> i64 {
-        let age = self.catalogue.service(service).zip(self.now).map_or(0, |(known, now)| now.since(known.birth));
-        (WARM_UP_SECONDS - age).max(0)
     }
 }

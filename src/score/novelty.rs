@@ -6,6 +6,7 @@
 //! is no news). Anything else new is a notice. A service's first five minutes give none: there everything is new.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ struct Bursts {
     last: Second,
 }
 
+/// Bursts per second of log time of each domain and class, as far as they were asked for in this second.
+type Priors = BTreeMap<(Option<Arc<str>>, usize), f64>;
+
 /// The hazards of new templates, of warnings and of errors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Novelty {
@@ -47,6 +51,7 @@ impl Detect for Novelty {
         for number in &known.gone.services {
             self.bursts.remove(number);
         }
+        let mut priors = Priors::new();
         for active in &known.active {
             if active.known.birth == now {
                 let domain_birth = known.catalogue.domain_birth(active.service).unwrap_or(now);
@@ -55,12 +60,11 @@ impl Detect for Novelty {
                 }
             }
             let news = active.templates.iter().filter(|sight| sight.known.birth == now);
-            for (place, sight) in news.enumerate() {
-                let hazard = self.hazard(now, active, sight, known);
-                let is_warm = now.since(active.known.birth) >= WARM_UP_SECONDS;
-                if is_warm && sight.known.level >= Level::Info && place < TOLD_PER_SECOND_MAX {
-                    found.findings.push(new_template(now, active, sight, hazard, known));
-                }
+            let is_warm = now.since(active.known.birth) >= WARM_UP_SECONDS;
+            let told = news.filter(|sight| is_warm && sight.known.level >= Level::Info);
+            for sight in told.take(TOLD_PER_SECOND_MAX) {
+                let hazard = self.hazard(now, active, sight, known, &mut priors);
+                found.findings.push(new_template(now, active, sight, hazard, known));
             }
             self.learn(now, active);
         }
@@ -68,15 +72,25 @@ impl Detect for Novelty {
 }
 
 impl Novelty {
-    /// Expected bursts of such templates within [`BURST_SECONDS`]; of levels below warning it is not asked.
-    fn hazard(&self, now: Second, active: &Active<'_>, sight: &Sight<'_>, known: &Known<'_>) -> Option<f64> {
+    /// Expected bursts of such templates within [`BURST_SECONDS`]; of levels below warning it is not asked. The domain is
+    /// asked once a second: O(services).
+    fn hazard(
+        &self,
+        now: Second,
+        active: &Active<'_>,
+        sight: &Sight<'_>,
+        known: &Known<'_>,
+        priors: &mut Priors,
+    ) -> Option<f64> {
         let class = class(sight.known.level)?;
-        let (mut domain_bursts, mut domain_seconds) = (0.0, 1.0);
-        for (_, facts) in known.catalogue.domain(active.service) {
-            domain_bursts += self.count(facts.number, class, now);
-            domain_seconds += exposure(now.since(facts.birth));
-        }
-        let prior = (domain_bursts + 0.5) / domain_seconds;
+        let prior = *priors.entry((active.service.environment.clone(), class)).or_insert_with(|| {
+            let (mut bursts, mut seconds) = (0.5, 1.0);
+            for (_, facts) in known.catalogue.domain(active.service) {
+                bursts += self.count(facts.number, class, now);
+                seconds += exposure(now.since(facts.birth));
+            }
+            bursts / seconds
+        });
         let own = self.count(active.known.number, class, now);
         let rate = (own + PRIOR_SECONDS * prior) / (exposure(now.since(active.known.birth)) + PRIOR_SECONDS);
         Some(rate * BURST_SECONDS as f64)

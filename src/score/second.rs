@@ -50,12 +50,11 @@ impl Told {
 }
 
 /// What is known of the lines of one service in a window.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WindowFacts {
     /// Lines in time.
     pub lines: u64,
     /// First and last offset read from each partition. They may reach up to nine seconds over the window at either end.
-    #[serde(skip)]
     pub ranges: BTreeMap<Partition, (Offset, Offset)>,
     /// The host with the most lines.
     pub host: Option<Arc<str>>,
@@ -63,4 +62,25 @@ pub struct WindowFacts {
     pub time_basis: TimeBasis,
     /// Lines of the service since it was first seen: what its models were learnt from.
     pub trained_lines: u64,
+}
+
+/// What a status tells of the models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Services that are known.
+    pub services: usize,
+    /// Templates that are known.
+    pub templates: usize,
+    /// Services in their first minutes, of which nothing above a notice is said yet.
+    pub warming_up: usize,
+    /// Seconds of log time until the last of them is done.
+    pub warm_up_left_seconds: i64,
+    /// Services and templates that were forgotten because of the limits.
+    pub forgotten: u64,
+}
+
+impl Default for WindowFacts {
+    fn default() -> Self {
+        Self { lines: 0, ranges: BTreeMap::new(), host: None, time_basis: TimeBasis::Log, trained_lines: 0 }
+    }
 }

@@ -60,8 +60,25 @@ impl Baseline {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Moment {
     second: Second,
+    lines: u32,
+    counted: f32,
+}
+
+impl Moment {
+    /// Small, for there are hundreds of each series.
+    #[expect(clippy::cast_possible_truncation, reason = "the sums take each as it was rounded, so they stay exact")]
+    fn new(second: Second, lines: u64, counted: f64) -> Self {
+        Self { second, lines: u32::try_from(lines).unwrap_or(u32::MAX), counted: counted as f32 }
+    }
+}
+
+/// A window that ends now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sum {
     lines: u64,
     counted: f64,
+    /// The place of its first moment.
+    first: usize,
 }
 
 /// What is expected of a window.
@@ -91,11 +108,11 @@ struct Deviation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Series {
     moments: VecDeque<Moment>,
-    /// Sum of each window that ends now, and the place of its first moment.
-    sums: [(f64, usize); 3],
+    sums: [Sum; 3],
     baselines: [Baseline; 3],
-    /// Start of the next window to learn.
+    /// Start of the next window to learn, and when the first of them is due.
     next: [i64; 3],
+    due: i64,
     deviation: Option<Deviation>,
     /// The end of what was reported.
     reported_until: Second,
@@ -106,11 +123,13 @@ pub(super) struct Series {
 impl Series {
     /// A series that can have lines since `birth`; between then and its first line there were none.
     pub(super) fn new(birth: Second) -> Self {
+        let next = WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length));
         Self {
             moments: VecDeque::new(),
-            sums: [(0.0, 0); 3],
+            sums: [Sum::default(); 3],
             baselines: [Baseline::default(); 3],
-            next: WINDOWS_SECONDS.map(|length| birth.0.div_euclid(length).saturating_mul(length)),
+            next,
+            due: birth.0,
             deviation: None,
             reported_until: Second(i64::MIN),
             dormant: false,
@@ -124,25 +143,27 @@ impl Series {
         }
         self.learn(now, told);
         if lines > 0 {
-            let counted = lines as f64;
-            self.moments.push_back(Moment { second: now, lines, counted });
-            for (sum, _) in &mut self.sums {
-                *sum += counted;
+            let moment = Moment::new(now, lines, lines as f64);
+            self.moments.push_back(moment);
+            for sum in &mut self.sums {
+                sum.lines += u64::from(moment.lines);
+                sum.counted += f64::from(moment.counted);
             }
         }
-        for ((sum, first), length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
-            while let Some(moment) = self.moments.get(*first).filter(|moment| moment.second.0 <= now.0 - length) {
-                *sum -= moment.counted;
-                *first += 1;
+        for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
+            while let Some(moment) = self.moments.get(sum.first).filter(|moment| moment.second.0 <= now.0 - length) {
+                sum.lines -= u64::from(moment.lines);
+                sum.counted -= f64::from(moment.counted);
+                sum.first += 1;
             }
-            if *first == self.moments.len() {
-                *sum = 0.0;
+            if sum.first == self.moments.len() {
+                sum.counted = 0.0;
             }
         }
         while self.moments.front().is_some_and(|first| first.second.0 <= now.0 - KEPT_SECONDS) {
             self.moments.pop_front();
-            for (_, first) in &mut self.sums {
-                *first = first.saturating_sub(1);
+            for sum in &mut self.sums {
+                sum.first = sum.first.saturating_sub(1);
             }
         }
     }
@@ -159,6 +180,10 @@ impl Series {
 
     fn learn(&mut self, now: Second, told: &[Window]) {
         let complete = now.0 - LEARN_LAG_SECONDS + 1;
+        if complete < self.due {
+            return;
+        }
+        self.due = i64::MAX;
         let first_told = told.iter().map(|span| span.start.0).min().unwrap_or(i64::MAX);
         for ((baseline, next), length) in self.baselines.iter_mut().zip(&mut self.next).zip(WINDOWS_SECONDS) {
             let aligned = |second: i64| second.div_euclid(length).saturating_mul(length);
@@ -175,10 +200,11 @@ impl Series {
                 let until = *next + length;
                 if !told.iter().any(|span| span.start.0 < until && *next < span.end.0) {
                     let window = self.moments.iter().skip(first).take_while(|moment| moment.second.0 < until);
-                    baseline.learn(window.map(|moment| moment.counted).sum());
+                    baseline.learn(window.map(|moment| f64::from(moment.counted)).sum());
                 }
                 *next = until;
             }
+            self.due = self.due.min(next.saturating_add(length));
         }
     }
 
@@ -189,7 +215,12 @@ impl Series {
 
     /// What the window with this place in [`WINDOWS_SECONDS`] counts as now.
     pub(super) fn sum(&self, place: usize) -> f64 {
-        self.sums.get(place).map_or(0.0, |&(sum, _)| sum)
+        self.sums.get(place).map_or(0.0, |sum| sum.counted)
+    }
+
+    /// The lines of that window, also those that were reported.
+    pub(super) fn lines_in(&self, place: usize) -> u64 {
+        self.sums.get(place).map_or(0, |sum| sum.lines)
     }
 
     /// What is expected of a window. Sparse and young series lean on the shortest window and on the prior.
@@ -214,7 +245,8 @@ impl Series {
         let window = self.moments.iter().rev().take_while(|moment| moment.second.0 > now.0 - seconds);
         let window = window.filter(|moment| moment.second <= now);
         window.fold((0, 0), |(all, new), moment| {
-            (all + moment.lines, new + if moment.second >= self.reported_until { moment.lines } else { 0 })
+            let lines = u64::from(moment.lines);
+            (all + lines, new + if moment.second >= self.reported_until { lines } else { 0 })
         })
     }
 
@@ -240,15 +272,20 @@ impl Series {
         let counted = expected / length as f64;
         for second in (start..=now.0).map(Second) {
             let lines = match inside.front() {
-                Some(moment) if moment.second == second => inside.pop_front().map_or(0, |moment| moment.lines),
+                Some(moment) if moment.second == second => {
+                    inside.pop_front().map_or(0, |moment| u64::from(moment.lines))
+                }
                 _ => 0,
             };
-            self.moments.push_back(Moment { second, lines, counted });
+            self.moments.push_back(Moment::new(second, lines, counted));
         }
         self.moments.append(&mut inside);
-        for ((sum, first), length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
-            *first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
-            *sum = self.moments.iter().skip(*first).map(|moment| moment.counted).sum();
+        for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
+            let first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
+            let (lines, counted) = self.moments.iter().skip(first).fold((0, 0.0), |(lines, counted), moment| {
+                (lines + u64::from(moment.lines), counted + f64::from(moment.counted))
+            });
+            *sum = Sum { lines, counted, first };
         }
     }
 
@@ -258,7 +295,7 @@ impl Series {
         if self.lines(now, 300).0 == 0 {
             self.dormant = true;
             self.moments.clear();
-            self.sums = [(0.0, 0); 3];
+            self.sums = [Sum::default(); 3];
         } else {
             *self = Self { reported_until: self.reported_until, ..Self::new(now) };
         }

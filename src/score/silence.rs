@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Active, Known, KnownService, ServiceNumber};
-use super::probability::{gamma, threshold};
+use super::probability::{gamma, negative_binomial, threshold};
 use super::{
     ClosedSecond, Detect, Detector, Direction, FALSE_FINDINGS_PER_DAY, Feature, Figures, Finding, Judgement, Kind,
     Severity, Subject, Told, WARM_UP_SECONDS, Window,
@@ -74,15 +74,27 @@ impl Gaps {
             && self.variation() <= VARIATION_OF_TIMER_MAX
     }
 
+    /// When its second line from the last one on is due: a service that writes nothing after that is silent itself.
+    #[expect(clippy::cast_possible_truncation, reason = "a mean gap is below the time since the service's birth")]
+    fn owed_from(&self) -> Second {
+        self.last.plus(libm::ceil(2.0 * self.mean) as i64)
+    }
+
     /// The first second in which its absence is worth a thought.
     #[expect(clippy::cast_possible_truncation, reason = "a mean gap is below the time since the service's birth")]
     fn missed_from(&self) -> Second {
         self.last.plus(libm::ceil(3.0 * self.mean) as i64 + 2)
     }
 
+    /// By the more cautious of two distributions with the moments of the gaps: a gamma, which fits timers, and a negative
+    /// binomial of the empty seconds in between, which fits chance (with Poisson traffic their number is geometric).
     fn surprise(&self, now: Second) -> f64 {
+        let gap = now.since(self.last);
         let shape = 1.0 / self.variation();
-        gamma(now.since(self.last) as f64, shape, self.mean / shape)
+        let as_timer = gamma(gap as f64, shape, self.mean / shape);
+        let empty_seconds = u64::try_from(gap - 1).unwrap_or(0);
+        let as_chance = negative_binomial(empty_seconds, self.mean - 1.0, self.squares / self.count, true);
+        as_timer.min(as_chance)
     }
 }
 
@@ -197,6 +209,10 @@ impl ServiceGaps {
 
     fn meet(&mut self, now: Second, active: &Active<'_>) {
         if active.cell.total() > 0 {
+            if self.own.told {
+                // Its timers could not write either: they begin anew.
+                self.templates.values_mut().for_each(|gaps| gaps.last = now);
+            }
             self.own.meet(now);
         }
         for sight in active.templates.iter().filter(|sight| sight.lines() > 0) {
@@ -227,7 +243,7 @@ impl ServiceGaps {
             }
             if now >= gaps.missed_from() {
                 let is_explained =
-                    !gaps.told && (service_last <= gaps.last || watch.is_written_elsewhere(id, gaps.last));
+                    !gaps.told && (service_last < gaps.owed_from() || watch.is_written_elsewhere(id, gaps.last));
                 let level = watch.facts.template(id).map_or(Level::Info, |known| known.level);
                 // A warning that no longer comes is no trouble.
                 let is_lost = match is_explained || level >= Level::Warn {

@@ -1,1 +1,401 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rand::{RngCore, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
 use super::*;
+use crate::record::{Offset, Partition, StreamTime, TimeBasis, Topic};
+use crate::vectorise::{Cell, Sample, TemplateTally};
+
+/// Some day, at an odd second.
+const START: i64 = 1_795_420_887;
+
+/// A stream of seconds, its models, and what an episode would do: what was told above `info` is not learnt.
+struct World {
+    scorer: Scorer,
+    random: Xoshiro256PlusPlus,
+    now: Second,
+    cells: BTreeMap<Service, Cell>,
+    spans: Vec<(Feature, Window)>,
+    found: Vec<Finding>,
+    adopted: Vec<(Second, Feature)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let (scorer, random) = (Scorer::new(), Xoshiro256PlusPlus::seed_from_u64(7));
+        let (cells, spans, found, adopted) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { scorer, random, now: Second(START), cells, spans, found, adopted }
+    }
+
+    fn lines(&mut self, service: &str, template: u64, level: Level, lines: u64) {
+        if lines > 0 {
+            add(self.cells.entry(Service::new(None, service)).or_default(), self.now, template, level, lines);
+        }
+    }
+
+    /// A Poisson number of info lines, by Knuth's product of uniforms.
+    fn traffic(&mut self, service: &str, template: u64, mean: f64) {
+        let (limit, mut product, mut lines) = (libm::exp(-mean), 1.0, 0);
+        loop {
+            product *= self.random.next_u64() as f64 / u64::MAX as f64;
+            if product <= limit {
+                break;
+            }
+            lines += 1;
+        }
+        self.lines(service, template, Level::Info, lines);
+    }
+
+    /// What a few ordinary services write in a second.
+    fn usual(&mut self) {
+        for (service, template, mean) in
+            [("web", 1, 20.0), ("web", 2, 3.0), ("web", 3, 0.1), ("shop", 1, 0.8), ("shop", 4, 0.3), ("mail", 5, 0.02)]
+        {
+            self.traffic(service, template, mean);
+        }
+        if self.now.0 % 15 == 0 {
+            self.lines("shop", 6, Level::Info, 1);
+        }
+    }
+
+    fn end_of_second(&mut self) -> Vec<Finding> {
+        let closed = ClosedSecond { second: self.now, cells: std::mem::take(&mut self.cells) };
+        let now = self.now;
+        self.spans.retain(|(_, span)| now.since(span.end) < 420);
+        let mut told = Told::default();
+        for (feature, span) in self.spans.iter().filter(|(_, span)| span.end.since(span.start) < 600) {
+            told.add(&feature.service, *span);
+        }
+        let judgement = self.scorer.judge(&closed, &told);
+        for finding in judgement.findings.iter().filter(|finding| finding.severity > Severity::Info) {
+            let (start, end) = (now.plus(-10), now.plus(6));
+            match self.spans.iter_mut().find(|(feature, span)| *feature == finding.feature && now.since(span.end) < 40)
+            {
+                Some((_, span)) => span.end = end,
+                None => self.spans.push((finding.feature.clone(), Window { start, end })),
+            }
+        }
+        self.found.extend(judgement.findings.iter().cloned());
+        self.adopted.extend(judgement.adopted.into_iter().map(|feature| (now, feature)));
+        self.now = now.plus(1);
+        judgement.findings
+    }
+
+    fn run(&mut self, seconds: i64, mut second: impl FnMut(&mut Self)) {
+        for _ in 0..seconds {
+            second(self);
+            self.end_of_second();
+        }
+    }
+
+    /// The findings above `info` since the last call.
+    fn alarms(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.found).into_iter().filter(|finding| finding.severity > Severity::Info).collect()
+    }
+}
+
+fn add(cell: &mut Cell, now: Second, template: u64, level: Level, lines: u64) {
+    let tally = cell.templates.entry(TemplateId(template)).or_default();
+    tally.lines[level.index()] += lines;
+    tally.skeleton = Some(Arc::from(format!("template {template}").as_str()));
+    tally.sample = Some(Sample {
+        time: now.start(),
+        text_hash: template,
+        topic: Arc::from("logs"),
+        partition: 0,
+        offset: now.0,
+        text: Arc::from("a line"),
+        truncated: false,
+        host: None,
+    });
+    cell.lines[level.index()] += lines;
+    cell.hosts.insert(Arc::from("host-1"), lines);
+    cell.ranges.insert(Partition::new(Topic::new("logs"), 0), (Offset(now.0), Offset(now.0 + 1)));
+}
+
+fn subjects(findings: &[Finding]) -> Vec<(&str, Subject, Direction)> {
+    let mut subjects: Vec<_> = findings
+        .iter()
+        .map(|finding| (&*finding.feature.service.name, finding.feature.subject, finding.feature.direction))
+        .collect();
+    subjects.sort();
+    subjects.dedup();
+    subjects
+}
+
+const WEB: (&str, Subject) = ("web", Subject::Volume);
+
+#[test]
+fn steady_traffic_gives_nothing_for_two_hours() {
+    let mut world = World::new();
+    world.run(7_200, World::usual);
+    assert_eq!(world.found, []);
+}
+
+#[test]
+fn a_spike_is_found_and_so_is_its_second_occurrence() {
+    let mut world = World::new();
+    world.run(1_200, World::usual);
+    for _ in 0..2 {
+        world.run(30, |world| {
+            world.usual();
+            world.traffic("shop", 4, 30.0);
+        });
+        let alarms = world.alarms();
+        assert!(
+            subjects(&alarms).contains(&("shop", Subject::Template(TemplateId(4)), Direction::Up)),
+            "{:?}",
+            subjects(&alarms)
+        );
+        assert!(alarms.iter().all(|finding| &*finding.feature.service.name == "shop"));
+        world.run(900, World::usual);
+        assert_eq!(subjects(&world.alarms()), [], "it is over");
+    }
+}
+
+#[test]
+fn traffic_that_grows_as_a_whole_is_no_matter_of_each_template() {
+    let mut world = World::new();
+    world.run(1_200, World::usual);
+    world.run(60, |world| {
+        (0..5).for_each(|_| world.usual());
+    });
+    let web: Vec<Finding> =
+        world.alarms().into_iter().filter(|finding| &*finding.feature.service.name == "web").collect();
+    assert_eq!(subjects(&web), [(WEB.0, WEB.1, Direction::Up)]);
+}
+
+#[test]
+fn a_drop_is_found_and_grave_after_the_first_day() {
+    let mut world = World::new();
+    let slow = |world: &mut World| world.traffic("web", 1, 2.0);
+    world.run(1_200, World::usual);
+    world.run(40, slow);
+    let early = world.alarms();
+    let drop = early.iter().find(|finding| finding.feature.subject == WEB.1).expect("the drop is found");
+    assert_eq!(
+        (drop.kind, drop.severity, drop.feature.direction),
+        (Kind::RateDrop, Severity::Warning, Direction::Down)
+    );
+    world.run(86_400, World::usual);
+    world.alarms();
+    world.run(40, slow);
+    assert!(
+        world.alarms().iter().any(|finding| finding.feature.subject == WEB.1 && finding.severity == Severity::Critical)
+    );
+}
+
+#[test]
+fn a_level_shift_is_adopted_once() {
+    let mut world = World::new();
+    world.run(1_200, World::usual);
+    let more = |world: &mut World| {
+        world.usual();
+        world.traffic("shop", 4, 10.0);
+    };
+    world.run(900, more);
+    let feature = Feature {
+        service: Service::new(None, "shop"),
+        subject: Subject::Template(TemplateId(4)),
+        direction: Direction::Up,
+    };
+    assert!(world.alarms().iter().any(|finding| finding.feature == feature));
+    assert!(world.adopted.iter().any(|(_, adopted)| *adopted == feature));
+    world.run(1_800, more);
+    assert_eq!(subjects(&world.alarms()), []);
+}
+
+#[test]
+fn a_silent_service_is_told_once_until_it_is_back_or_absorbed() {
+    let mut world = World::new();
+    let service = Service::new(None, "shop");
+    let feature = Feature { service: service.clone(), subject: Subject::Volume, direction: Direction::Down };
+    let silences = |alarms: &[Finding]| alarms.iter().filter(|finding| finding.kind == Kind::Silence).count();
+    let without = |world: &mut World| {
+        world.usual();
+        world.cells.remove(&Service::new(None, "shop"));
+    };
+    world.run(1_200, World::usual);
+    world.run(120, without);
+    let alarms = world.alarms();
+    assert_eq!(silences(&alarms), 1);
+    assert!(alarms.iter().all(|finding| finding.feature == feature), "the service, not each of its timers");
+    assert!(world.scorer.is_silent(&feature));
+    assert!(world.scorer.figures(&feature).is_some_and(|(_, figures)| figures.observed >= 119.0));
+    world.run(600, World::usual);
+    assert!(!world.scorer.is_silent(&feature));
+    assert!(world.alarms().iter().all(|finding| finding.feature == feature && finding.second < Second(START + 1_380)));
+    world.run(2_000, without);
+    assert_eq!(silences(&world.alarms()), 1);
+    assert!(world.adopted.iter().any(|(_, adopted)| *adopted == feature));
+    assert!(!world.scorer.is_silent(&feature));
+    world.run(600, World::usual);
+    assert_eq!(subjects(&world.alarms()), [], "its return is no trouble");
+}
+
+#[test]
+fn a_heartbeat_that_moves_to_another_service_is_not_missed_and_one_that_stops_is() {
+    for moves in [true, false] {
+        let mut world = World::new();
+        world.run(1_200, World::usual);
+        world.run(200, |world| {
+            world.usual();
+            let cell = world.cells.get_mut(&Service::new(None, "shop"));
+            let beat = cell.and_then(|cell| cell.templates.remove(&TemplateId(6)));
+            if moves && beat.is_some() {
+                world.lines("web", 6, Level::Info, 1);
+            }
+        });
+        let expected = [("shop", Subject::Heartbeat(TemplateId(6)), Direction::Down)];
+        assert_eq!(subjects(&world.alarms()), if moves { &[][..] } else { &expected });
+    }
+}
+
+#[test]
+fn a_new_error_is_reported_unless_another_service_knows_it() {
+    let mut world = World::new();
+    world.lines("mail", 66, Level::Error, 1);
+    world.run(1_200, World::usual);
+    assert_eq!(world.found, [], "nothing is told in the warm-up");
+    world.lines("shop", 66, Level::Error, 1);
+    world.lines("web", 77, Level::Error, 2);
+    world.lines("web", 78, Level::Info, 1);
+    world.end_of_second();
+    let severity = |template| {
+        let of = |finding: &&Finding| finding.feature.subject == Subject::Template(TemplateId(template));
+        world.found.iter().find(of).map(|finding| finding.severity)
+    };
+    assert_eq!([66, 77, 78].map(severity), [Some(Severity::Info), Some(Severity::Error), Some(Severity::Info)]);
+    let template =
+        world.found.iter().find_map(|finding| finding.template.clone().filter(|facts| facts.id == TemplateId(77)));
+    assert!(template.is_some_and(|facts| facts.is_new && &*facts.text == "template 77" && facts.level == Level::Error));
+}
+
+#[test]
+fn late_lines_are_new_but_have_no_rate() {
+    let mut world = World::new();
+    world.run(1_200, World::usual);
+    let late = TemplateTally { late: 5_000, late_level: Level::Error, ..TemplateTally::default() };
+    let cell = Cell { late: 5_000, templates: [(TemplateId(90), late)].into_iter().collect(), ..Cell::default() };
+    world.cells.insert(Service::new(None, "web"), cell);
+    let found = world.end_of_second();
+    assert_eq!(subjects(&found), [("web", Subject::Template(TemplateId(90)), Direction::Up)]);
+}
+
+#[test]
+fn a_strange_mix_is_a_notice_and_every_finding_names_the_nearest_cluster() {
+    let mut world = World::new();
+    world.run(3_603, |world| {
+        let kind = if world.now.0 / 100 % 2 == 0 { 0 } else { 10 };
+        (1..6).for_each(|template| world.lines("web", kind + template, Level::Info, 3));
+    });
+    assert_eq!(subjects(&world.alarms()), []);
+    world.run(30, |world| (21..29).for_each(|template| world.lines("web", template, Level::Info, 2)));
+    let outlier = world.found.iter().find(|finding| finding.kind == Kind::ClusterOutlier).expect("a notice");
+    assert!(outlier.severity == Severity::Info && outlier.figures.observed > outlier.figures.expected_high);
+    let nearest = world.found.iter().map(|finding| finding.nearest.as_ref().expect("a nearest cluster"));
+    let nearest = nearest.max_by(|a, b| a.distance.total_cmp(&b.distance)).expect("findings");
+    assert!(nearest.missing.len() == 5 && nearest.added.len() == 5, "{nearest:?}");
+    assert!(nearest.family.starts_with("template "));
+}
+
+#[test]
+fn facts_tell_lines_offsets_and_host_of_a_window() {
+    let mut world = World::new();
+    world.run(100, |world| world.lines("web", 1, Level::Info, 2));
+    let service = Service::new(None, "web");
+    let facts = world.scorer.facts(&service, Window { start: Second(START + 50), end: Second(START + 60) });
+    assert_eq!((facts.lines, facts.trained_lines, facts.time_basis), (20, 200, TimeBasis::Log));
+    assert_eq!(facts.host.as_deref(), Some("host-1"));
+    let (first, last) = facts.ranges.values().next().copied().expect("a range");
+    assert!(first.0 <= START + 50 && first.0 > START + 40 && last.0 >= START + 60 && last.0 < START + 70);
+    let nobody =
+        world.scorer.facts(&Service::new(None, "nobody"), Window { start: Second(START), end: Second(START + 9) });
+    assert_eq!(nobody, WindowFacts::default());
+    let status = Status { services: 1, templates: 1, warming_up: 1, warm_up_left_seconds: 201, forgotten: 0 };
+    assert_eq!(world.scorer.status(), status);
+}
+
+#[test]
+fn hundreds_of_thousands_of_templates_and_services_stay_within_the_limits() {
+    let mut world = World::new();
+    world.run(600, World::usual);
+    for second in 0..100 {
+        (0..1_000).for_each(|template| world.lines("flood", 1_000 + second * 1_000 + template, Level::Info, 1));
+        world.usual();
+        world.end_of_second();
+    }
+    for second in 0..20 {
+        (0..500).for_each(|service| world.lines(&format!("s{}", second * 500 + service), 1, Level::Info, 1));
+        world.usual();
+        world.end_of_second();
+    }
+    let catalogue = world.scorer.catalogue();
+    assert!(catalogue.services().count() <= SERVICES_MAX && catalogue.template_count() <= TEMPLATES_MAX);
+    assert!(catalogue.services().all(|(_, known)| known.template_count() <= TEMPLATES_PER_SERVICE_MAX));
+    assert!(catalogue.forgotten > 90_000);
+    assert!(
+        catalogue.service(&Service::new(None, "web")).is_some_and(|known| known.birth == Second(START)),
+        "the known stay"
+    );
+    let counted: usize = catalogue.services().map(|(_, known)| known.template_count()).sum();
+    assert_eq!(counted, catalogue.template_count());
+    assert!(postcard::to_stdvec(&world.scorer).expect("a snapshot").len() < 64 << 20);
+}
+
+#[test]
+fn a_jump_of_a_century_costs_nothing_and_ends_well() {
+    let mut world = World::new();
+    world.run(1_200, World::usual);
+    world.now = world.now.plus(100 * 365 * 86_400);
+    world.run(1_200, World::usual);
+    assert!(world.scorer.now().is_some_and(|now| now.start() > StreamTime(4_000_000_000_000)));
+}
+
+/// What one service writes in a second: template, level, lines.
+fn seconds() -> impl Strategy<Value = Vec<Vec<(u8, u64, usize, u64)>>> {
+    let line = (0_u8..3, 0_u64..6, 0_usize..6, prop_oneof![8 => 1_u64..4, 1 => 50_u64..200]);
+    proptest::collection::vec(proptest::collection::vec(line, 0..5), 400..700)
+}
+
+fn play(scorer: &mut Scorer, seconds: &[Vec<(u8, u64, usize, u64)>], from: usize) -> Vec<Judgement> {
+    let closed = |(place, lines): (usize, &Vec<(u8, u64, usize, u64)>)| {
+        let second = Second(START + i64::try_from(from + place).expect("small"));
+        let mut cells: BTreeMap<Service, Cell> = BTreeMap::new();
+        for &(service, template, level, lines) in lines {
+            let cell = cells.entry(Service::new(None, &format!("s{service}"))).or_default();
+            add(cell, second, template, Level::from_index(level), lines);
+        }
+        ClosedSecond { second, cells }
+    };
+    seconds.iter().enumerate().map(closed).map(|second| scorer.judge(&second, &Told::default())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_restored_scorer_goes_on_as_if_nothing_had_happened(seconds in seconds(), cut in any::<proptest::sample::Index>()) {
+        let cut = cut.index(seconds.len());
+        let mut whole = Scorer::new();
+        let expected = play(&mut whole, &seconds, 0);
+        let mut first = Scorer::new();
+        let mut judged = play(&mut first, &seconds[..cut], 0);
+        let bytes = postcard::to_stdvec(&first).expect("a snapshot");
+        let mut second: Scorer = postcard::from_bytes(&bytes).expect("a restore");
+        judged.extend(play(&mut second, &seconds[cut..], cut));
+        prop_assert_eq!(&judged, &expected);
+        prop_assert_eq!(postcard::to_stdvec(&second).expect("bytes"), postcard::to_stdvec(&whole).expect("bytes"));
+    }
+
+    #[test]
+    fn another_future_changes_no_past_finding(seconds in seconds(), mut other in seconds(), cut in any::<proptest::sample::Index>()) {
+        let cut = cut.index(seconds.len().min(other.len()));
+        other[..cut].clone_from_slice(&seconds[..cut]);
+        let (one, two) = (play(&mut Scorer::new(), &seconds, 0), play(&mut Scorer::new(), &other, 0));
+        prop_assert_eq!(&one[..cut], &two[..cut]);
+    }
+}

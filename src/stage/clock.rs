@@ -40,6 +40,8 @@ pub(super) struct PartitionClock {
     pub(super) outcomes: Outcomes,
     /// Whether there is anything that a flush would say.
     pub(super) dirty: bool,
+    /// Whether it waits for the others.
+    pub(super) is_held: bool,
 }
 
 impl PartitionClock {
@@ -54,6 +56,7 @@ impl PartitionClock {
             to: from,
             outcomes: Outcomes::default(),
             dirty: true,
+            is_held: false,
         };
         if let Some(fields) = metadata.and_then(parse_metadata) {
             (clock.watermark, clock.moved_at_ms, clock.last_times) = fields;
@@ -118,6 +121,11 @@ impl PartitionClock {
     pub(super) fn end_of_input(&mut self) {
         self.idle_since_ms = Some(i64::MIN);
         self.dirty = true;
+    }
+
+    /// How far its lines' times have come, while it is not at its end.
+    pub(super) fn reading_at(&self) -> Option<StreamTime> {
+        self.watermark.filter(|_| self.idle_since_ms.is_none())
     }
 
     /// Whether it holds nobody back at this wall time.

@@ -58,10 +58,7 @@ pub(super) struct Merger {
 impl Merger {
     /// Adds what an observer saw. Returns the breaks in the offsets it covers; none in a healthy log.
     pub(super) fn add(&mut self, flush: Flush) -> Vec<Gap> {
-        for (topic, partitions) in flush.roster {
-            let known = self.roster.entry(topic).or_default();
-            *known = partitions.max(*known);
-        }
+        self.take_roster(flush.roster);
         for (second, cells) in flush.cells {
             let is_late = self.closed.is_some_and(|closed| second <= closed);
             let second = if is_late { self.closed.unwrap_or(second).plus(1) } else { second };
@@ -73,6 +70,19 @@ impl Merger {
             self.folded_services += fold_services(open) as u64;
         }
         flush.progress.into_iter().filter_map(|progress| self.report(progress)).collect()
+    }
+
+    /// The topics are those of the latest roster: one that is not read any more holds nobody back. Partitions are only ever
+    /// added, and some observers know of a new one earlier than others.
+    fn take_roster(&mut self, mut roster: BTreeMap<Topic, u32>) {
+        if roster.is_empty() {
+            return;
+        }
+        for (topic, partitions) in &mut roster {
+            *partitions = self.roster.get(topic).copied().unwrap_or(0).max(*partitions);
+        }
+        self.reported.retain(|partition, _| roster.contains_key(&partition.topic));
+        self.roster = roster;
     }
 
     fn report(&mut self, progress: Progress) -> Option<Gap> {
@@ -143,18 +153,12 @@ impl Merger {
 
     fn close_before(&mut self, end: Second) -> Option<ClosedSecond> {
         let first_filled = self.open.keys().next().copied();
-        let next = match self.closed {
-            None => first_filled?,
-            Some(closed) => closed.plus(1),
-        };
-        let next = match self.last_filled {
-            Some(last) if next.since(last) > EMPTY_SECONDS_MAX => first_filled.unwrap_or(end).max(next),
-            _ => next,
+        let next = match (self.closed, self.last_filled) {
+            (Some(closed), Some(last)) if closed.since(last) < EMPTY_SECONDS_MAX => closed.plus(1),
+            // Nothing was seen yet, or nothing is left that time could change.
+            _ => first_filled?,
         };
         if next >= end {
-            if self.closed.is_some() {
-                self.closed = self.closed.max(Some(next.plus(-1).min(end.plus(-1))));
-            }
             return None;
         }
         self.closed = Some(next);
@@ -207,5 +211,103 @@ impl Merger {
             last_filled: snapshot.last_filled,
             folded_services: snapshot.folded_services,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectorise::wire::Outcomes;
+
+    fn flush(cells: &[(i64, u64)], progress: &[(i32, i64, i64, Option<i64>, bool)], partitions: u32) -> Flush {
+        let topic = Topic::new("logs");
+        let mut flush = Flush { roster: BTreeMap::from([(topic.clone(), partitions)]), ..Flush::default() };
+        for &(second, lines) in cells {
+            let cell = Cell { lines: [0, 0, lines, 0, 0, 0], ..Cell::default() };
+            flush.cells.entry(Second(second)).or_default().insert(Service::new(None, "web"), cell);
+        }
+        for &(number, from, to, until_s, idle) in progress {
+            flush.progress.push(Progress {
+                partition: Partition::new(topic.clone(), number),
+                from: Offset(from),
+                to: Offset(to),
+                complete_until: until_s.map(|second| Second(second).start()),
+                idle,
+                outcomes: Outcomes::default(),
+            });
+        }
+        flush
+    }
+
+    fn closed(merger: &mut Merger) -> Vec<(i64, u64, u64)> {
+        let mut closed = Vec::new();
+        while let Some(second) = merger.next_closed() {
+            let cells = second.cells.values();
+            let sums = cells.fold((0, 0), |(total, late), cell| (total + cell.total(), late + cell.late));
+            closed.push((second.second.0, sums.0, sums.1));
+        }
+        closed
+    }
+
+    #[test]
+    fn a_second_is_closed_when_every_partition_has_passed_it() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1), (11, 1)], &[(0, 0, 2, Some(20), false)], 2));
+        assert_eq!(closed(&mut merger), [], "one partition has not reported");
+        merger.add(flush(&[(10, 2)], &[(1, 0, 2, Some(11), false)], 2));
+        assert_eq!(closed(&mut merger), [(10, 3, 0)]);
+        merger.add(flush(&[], &[(1, 2, 2, Some(13), false)], 2));
+        assert_eq!(closed(&mut merger), [(11, 1, 0), (12, 0, 0)]);
+    }
+
+    #[test]
+    fn an_idle_partition_holds_nobody_back_and_its_old_lines_count_as_late() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(30), false), (1, 0, 0, None, true)], 2));
+        assert_eq!(closed(&mut merger).last(), Some(&(29, 0, 0)));
+        merger.add(flush(&[(12, 5)], &[(1, 0, 5, Some(12), false)], 2));
+        merger.add(flush(&[], &[(0, 1, 1, Some(40), false), (1, 5, 5, Some(40), false)], 2));
+        assert_eq!(closed(&mut merger).first(), Some(&(30, 0, 5)));
+    }
+
+    #[test]
+    fn loss_and_repetition_show() {
+        let mut merger = Merger::default();
+        assert_eq!(merger.add(flush(&[], &[(0, 7, 9, None, false)], 1)), []);
+        let gap = merger.add(flush(&[], &[(0, 12, 13, None, false)], 1)).pop().unwrap();
+        assert!(gap.to_string().contains("not counted"), "{gap}");
+        let twice = merger.add(flush(&[], &[(0, 10, 14, None, false)], 1)).pop().unwrap();
+        assert!(twice.to_string().contains("counted twice"), "{twice}");
+    }
+
+    #[test]
+    fn a_topic_that_is_not_read_any_more_holds_nobody_back() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(12), false)], 1));
+        let mut other = flush(&[], &[], 1);
+        other.roster = BTreeMap::from([(Topic::new("other"), 1)]);
+        let partition = Partition::new(Topic::new("other"), 0);
+        let outcomes = Outcomes::default();
+        let complete_until = Some(Second(20).start());
+        other.progress.push(Progress {
+            partition,
+            from: Offset(0),
+            to: Offset(0),
+            complete_until,
+            idle: false,
+            outcomes,
+        });
+        merger.add(other);
+        assert_eq!(closed(&mut merger).last(), Some(&(19, 0, 0)));
+    }
+
+    #[test]
+    fn a_jump_of_log_time_is_not_walked_second_by_second() {
+        let mut merger = Merger::default();
+        let later = 10_000_000_000;
+        merger.add(flush(&[(10, 1), (later, 1)], &[(0, 0, 2, Some(later + 1), false)], 1));
+        let closed = closed(&mut merger);
+        assert_eq!(closed.len() as i64, EMPTY_SECONDS_MAX + 2);
+        assert_eq!(closed.last(), Some(&(later, 1, 0)));
     }
 }

@@ -13,6 +13,11 @@ use crate::template::Skeletoniser;
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Collector, Line};
 
+/// A partition waits when it is this far ahead of the others, in milliseconds of log time …
+const HOLD_ABOVE_MS: i64 = 60_000;
+/// … until it is only this far ahead: what was fetched of it is fetched again, so it should not stop and go.
+const RELEASE_BELOW_MS: i64 = 30_000;
+
 /// Turns the records of some partitions into tallies.
 pub struct Observer {
     lateness_ms: i64,
@@ -125,6 +130,23 @@ impl Observer {
         }
     }
 
+    /// The partitions whose lines are so far ahead of the others' that they have to wait: what they would bring could only be
+    /// kept by the judge until the others have come as far. Those at their end wait for nobody and are not waited for.
+    pub fn ahead(&mut self) -> Vec<Partition> {
+        let times = self.clocks.values().filter_map(PartitionClock::reading_at);
+        let Some(earliest) = times.min() else { return Vec::new() };
+        let mut ahead = Vec::new();
+        for (partition, clock) in &mut self.clocks {
+            let lead_ms = clock.reading_at().map_or(0, |time| time.0.saturating_sub(earliest.0));
+            let limit_ms = if clock.is_held { RELEASE_BELOW_MS } else { HOLD_ABOVE_MS };
+            clock.is_held = lead_ms > limit_ms;
+            if clock.is_held {
+                ahead.push(partition.clone());
+            }
+        }
+        ahead
+    }
+
     /// Nothing of a partition follows at all: what ends the reading of a file.
     pub fn end_of_input(&mut self, partition: &Partition) {
         if let Some(clock) = self.clocks.get_mut(partition) {
@@ -178,5 +200,53 @@ fn resolve_time(
         (Some(own), _) => (own, TimeBasis::Log, false),
         (None, Some((milliseconds, basis))) => (StreamTime(milliseconds), basis, false),
         (None, None) => (clock.latest().unwrap_or_default(), TimeBasis::Log, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(observer: &mut Observer, partition: &Partition, offset: i64, second: i64) {
+        let timestamp = Some((second * 1_000, TimeBasis::KafkaCreate));
+        let record = Record { offset: Offset(offset), timestamp, value: Some(b"hello world") };
+        observer.record(partition, &record, 0);
+    }
+
+    #[test]
+    fn who_is_far_ahead_waits_until_the_others_have_come_close_or_are_at_their_end() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partitions: Vec<Partition> = (0..3).map(|number| Partition::new(Topic::new("logs"), number)).collect();
+        for partition in &partitions {
+            observer.assign(partition.clone(), Offset(0), None);
+        }
+        read(&mut observer, &partitions[0], 0, 1_000);
+        read(&mut observer, &partitions[1], 0, 1_070);
+        assert_eq!(observer.ahead(), [partitions[1].clone()], "an empty one is not waited for");
+        for offset in 1..10 {
+            read(&mut observer, &partitions[0], offset, 1_015);
+        }
+        assert_eq!(observer.ahead(), [partitions[1].clone()]);
+        observer.at_end(&partitions[0], 1);
+        assert_eq!(observer.ahead(), []);
+    }
+
+    #[test]
+    fn every_record_is_accounted_for() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partition = Partition::new(Topic::new("logs"), 0);
+        observer.assign(partition.clone(), Offset(7), None);
+        let values: [Option<&[u8]>; 5] =
+            [Some(b"hello"), Some(b"\tat a.b.C(D.java:1)"), None, Some(b""), Some(&[0; 64])];
+        for (index, value) in values.into_iter().enumerate() {
+            let record = Record { offset: Offset(7 + index as i64), timestamp: None, value };
+            observer.record(&partition, &record, 0);
+        }
+        let flush = observer.flush(BTreeMap::new(), 0);
+        let progress = &flush.progress[0];
+        assert_eq!((progress.from, progress.to), (Offset(7), Offset(12)));
+        let outcomes = progress.outcomes;
+        assert_eq!((outcomes.lines, outcomes.continuations, outcomes.empty, outcomes.rejects), (1, 1, 2, 1));
+        assert!(!observer.is_dirty());
     }
 }

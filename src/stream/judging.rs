@@ -58,6 +58,8 @@ impl Judging {
 }
 
 impl Task for Judging {
+    const NAME: &'static str = "judge";
+
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let live_from = committed.map_or(first, |committed| committed.offset);
         if live_from > first {
@@ -122,6 +124,10 @@ impl Task for Judging {
         if let Some(judged) = self.judges.get(partition) {
             self.view.judge(partition, &judged.judge, true);
         }
+    }
+
+    fn ahead(&mut self) -> Vec<Partition> {
+        Vec::new()
     }
 
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {

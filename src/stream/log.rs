@@ -121,6 +121,12 @@ pub trait Log {
     /// The partitions that have nothing more to read, looked at about once a second; empty in between.
     fn at_end(&mut self) -> Vec<Partition>;
 
+    /// Reads everything that is assigned but these.
+    ///
+    /// # Errors
+    /// Where the log is of no use any more.
+    fn hold(&mut self, partitions: &[Partition]) -> Result<(), CommitError>;
+
     /// Writes a transaction. `in_rebalance` says that a revocation is being handled, so no other can be waited for.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ impl Observing {
 }
 
 impl Task for Observing {
+    const NAME: &'static str = "observe";
+
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let from = committed.map_or(first, |committed| committed.offset);
         if from < first {
@@ -106,6 +108,10 @@ impl Task for Observing {
 
     fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
         self.observer.at_end(partition, wall_ms);
+    }
+
+    fn ahead(&mut self) -> Vec<Partition> {
+        self.observer.ahead()
     }
 
     fn is_due(&self, since_commit: Duration, _caught_up: bool) -> bool {

@@ -7,6 +7,9 @@ use crate::record::{Offset, Partition};
 
 /// A stage as the worker sees it. Its state changes through these calls only.
 pub trait Task {
+    /// The stage's name in metrics.
+    const NAME: &'static str;
+
     /// A partition is read from now on. Returns the offset to begin at, given what was committed and what is still there.
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset;
 
@@ -24,6 +27,9 @@ pub trait Task {
 
     /// A partition has nothing more to read.
     fn at_end(&mut self, partition: &Partition, wall_ms: i64);
+
+    /// The partitions that are so far ahead of the others in log time that they have to wait.
+    fn ahead(&mut self) -> Vec<Partition>;
 
     /// Whether to commit now: so long after the last commit, and whether all that is there was read.
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use metrics::{Histogram, histogram};
 use tracing::{debug, info, warn};
 
 use super::log::{CommitError, Log, Rebalance, Transaction};
@@ -33,6 +34,7 @@ pub struct Worker<L, T> {
     caught_up: bool,
     stop: Stop,
     heartbeat_ms: Arc<AtomicI64>,
+    commit_seconds: Histogram,
 }
 
 impl<L: Log, T: Task> Worker<L, T> {
@@ -46,6 +48,7 @@ impl<L: Log, T: Task> Worker<L, T> {
             caught_up: false,
             stop,
             heartbeat_ms,
+            commit_seconds: histogram!("eddyline_commit_seconds", "stage" => T::NAME),
         }
     }
 
@@ -89,7 +92,11 @@ impl<L: Log, T: Task> Worker<L, T> {
         for partition in self.log.at_end() {
             self.task.at_end(&partition, wall_clock_ms());
         }
-        if self.task.is_due(self.committed_at.elapsed(), self.caught_up) {
+        let ahead = self.task.ahead();
+        let held = self.log.hold(&ahead);
+        self.settle(held)?;
+        // What a rebalance came before is still to be committed.
+        if !self.transaction.is_empty() || self.task.is_due(self.committed_at.elapsed(), self.caught_up) {
             let committed = self.commit(false);
             self.settle(committed)?;
         }
@@ -156,7 +163,9 @@ impl<L: Log, T: Task> Worker<L, T> {
             if self.transaction.is_empty() {
                 break;
             }
+            let started = Instant::now();
             self.log.commit(&self.transaction, in_rebalance)?;
+            self.commit_seconds.record(started.elapsed());
             self.transaction.clear();
         }
         self.committed_at = Instant::now();

@@ -42,6 +42,7 @@ pub struct KafkaLog {
 
 struct Assigned {
     partition: Partition,
+    is_held: bool,
     read_since_statistics: bool,
 }
 
@@ -144,9 +145,9 @@ impl KafkaLog {
         Ok(found.collect())
     }
 
-    fn list_of_assigned(&self) -> TopicPartitionList {
+    fn list_of_read(&self) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        for assigned in &self.assigned {
+        for assigned in self.assigned.iter().filter(|assigned| !assigned.is_held) {
             list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
         }
         list
@@ -154,7 +155,7 @@ impl KafkaLog {
 
     /// Lets the group make progress while a transaction waits, without reading on.
     fn poll_paused(&mut self) -> Result<(), CommitError> {
-        let list = self.list_of_assigned();
+        let list = self.list_of_read();
         self.consumer.pause(&list).map_err(broken)?;
         let polled = self.consumer.poll(Duration::ZERO);
         let read_on = matches!(polled, Some(Ok(_)));
@@ -272,7 +273,7 @@ impl Log for KafkaLog {
             self.consumer.assign(&list).map_err(broken)?;
         }
         for (partition, _) in positions {
-            self.assigned.push(Assigned { partition: partition.clone(), read_since_statistics: true });
+            self.assigned.push(Assigned { partition: partition.clone(), is_held: false, read_since_statistics: true });
         }
         self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
         self.assigned.dedup_by(|a, b| a.partition == b.partition);
@@ -301,12 +302,32 @@ impl Log for KafkaLog {
             let Some(index) = self.index_of(&position.partition) else { continue };
             let Some(assigned) = self.assigned.get_mut(index) else { continue };
             self.view.lag(&position.partition, position.lag);
-            if position.at_end && !assigned.read_since_statistics {
+            // A partition that waits is not asked whether there is more.
+            if position.at_end && !assigned.is_held && !assigned.read_since_statistics {
                 at_end.push(position.partition);
             }
             assigned.read_since_statistics = false;
         }
         at_end
+    }
+
+    fn hold(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
+        let (mut paused, mut resumed) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for assigned in &mut self.assigned {
+            let is_held = partitions.contains(&assigned.partition);
+            if is_held != assigned.is_held {
+                assigned.is_held = is_held;
+                let list = if is_held { &mut paused } else { &mut resumed };
+                list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
+            }
+        }
+        if paused.count() > 0 {
+            self.consumer.pause(&paused).map_err(broken)?;
+        }
+        if resumed.count() > 0 {
+            self.consumer.resume(&resumed).map_err(broken)?;
+        }
+        Ok(())
     }
 
     fn commit(&mut self, transaction: &Transaction, in_rebalance: bool) -> Result<(), CommitError> {
@@ -366,11 +387,9 @@ fn error_of_poll(error: &KafkaError) -> Result<(), CommitError> {
     match error {
         KafkaError::MessageConsumptionFatal(_) => Err(CommitError::Broken(reason)),
         _ => match error.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::UnknownTopicOrPartition,
-            ) => Err(CommitError::Permanent(reason)),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                Err(CommitError::Permanent(reason))
+            }
             _ => {
                 warn!(reason, "while reading");
                 Ok(())
