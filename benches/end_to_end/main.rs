@@ -50,7 +50,6 @@ struct Arguments {
     only: Option<Part>,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
-    #[expect(dead_code, reason = "it says nothing new")]
     bench: bool,
     /// Be the bare consumer: topic, and how many records to read
     #[arg(long, hide = true, num_args = 2)]

@@ -43,7 +43,7 @@ const FLUSH_MS: i64 = 500;
 type Bench = Criterion<ProcessCpu>;
 
 fn main() {
-    let mut criterion = Criterion::default().with_measurement(ProcessCpu::default()).configure_from_args();
+    let mut criterion = Criterion::default().with_measurement(ProcessCpu).configure_from_args();
     let shop = Lines::shop();
     let mut inputs = vec![
         Input::at_rate("shop-plain", &shop, Form::Plain, LINES, RATE),
@@ -69,7 +69,7 @@ fn main() {
 fn decode(criterion: &mut Bench, input: &Input) {
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(input.len() as u64));
-    group.bench_function(&input.name, |bencher| {
+    group.bench_function(input.name.as_str(), |bencher| {
         let mut decoder = Decoder::new(Format::Auto);
         bencher.iter(|| {
             for record in input.records() {
@@ -84,7 +84,7 @@ fn template(criterion: &mut Bench, input: &Input) {
     let messages = input.messages();
     let mut group = criterion.benchmark_group("template");
     group.throughput(Throughput::Elements(messages.len() as u64));
-    group.bench_function(&input.name, |bencher| {
+    group.bench_function(input.name.as_str(), |bencher| {
         let mut skeletoniser = Skeletoniser::new();
         bencher.iter(|| {
             for message in &messages {
@@ -98,7 +98,7 @@ fn template(criterion: &mut Bench, input: &Input) {
 fn tally(criterion: &mut Bench, input: &Input) {
     let mut group = criterion.benchmark_group("tally");
     group.throughput(Throughput::Elements(input.len() as u64));
-    group.bench_function(&input.name, |bencher| {
+    group.bench_function(input.name.as_str(), |bencher| {
         bencher.iter(|| {
             flushes(input, |flush| {
                 black_box(flush.cells.len());
@@ -128,7 +128,7 @@ fn judge(criterion: &mut Bench, input: &Input) {
     flushes(input, |flush| made.push(flush));
     let mut group = criterion.benchmark_group("judge");
     group.throughput(Throughput::Elements(input.len() as u64)).sample_size(10).sampling_mode(SamplingMode::Flat);
-    group.bench_function(&input.name, |bencher| {
+    group.bench_function(input.name.as_str(), |bencher| {
         bencher.iter_batched(
             || made.clone(),
             |flushes| {
@@ -149,7 +149,7 @@ fn chain(criterion: &mut Bench, input: &Input) {
     let partition = partition();
     let mut group = criterion.benchmark_group("chain");
     group.throughput(Throughput::Elements(input.len() as u64)).sample_size(10).sampling_mode(SamplingMode::Flat);
-    group.bench_function(&input.name, |bencher| {
+    group.bench_function(input.name.as_str(), |bencher| {
         bencher.iter(|| {
             let (mut chain, mut messages) = (Chain::new(Format::Auto, LATENESS_MS), Vec::new());
             chain.open(&partition);
