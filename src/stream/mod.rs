@@ -9,6 +9,7 @@
 //! * **Only what is owned is committed**: the broker checks who is a member, not whose partition it is.
 //! * **Rebalances are recorded in the callback and handled by the loop**, after what was read so far is committed.
 
+pub mod commit;
 mod judging;
 pub mod kafka;
 mod log;
@@ -18,7 +19,7 @@ mod task;
 mod worker;
 
 pub use judging::Judging;
-pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Rebalance, Transaction};
+pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Now, Rebalance, Transaction};
 pub use observing::Observing;
 pub use task::Task;
 pub use worker::{Worker, WorkerError};
