@@ -16,7 +16,7 @@ use crate::ops::{JudgeMetrics, View};
 use crate::publish::{OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
 use crate::stage::Judge;
-use crate::vectorise::wire::Flush;
+use crate::vectorise::wire::{Flush, Outcomes};
 
 /// Positions are committed at least this often, also without events.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -138,9 +138,13 @@ impl Task for Judging {
         Vec::new()
     }
 
+    fn is_full(&self) -> bool {
+        self.outputs.len() >= OUTPUTS_MAX
+    }
+
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {
         let has_outputs = !self.outputs.is_empty();
-        (has_outputs && (caught_up || self.outputs.len() >= OUTPUTS_MAX))
+        (has_outputs && (caught_up || self.is_full()))
             || (since_commit >= COMMIT_EVERY
                 && (has_outputs || self.judges.values().any(|judged| judged.position > judged.committed)))
     }
@@ -155,11 +159,12 @@ impl Task for Judging {
         }
     }
 
-    fn seal(&mut self, transaction: &mut Transaction, _wall_ms: i64) {
+    fn seal(&mut self, transaction: &mut Transaction) {
         transaction.outputs.append(&mut self.outputs);
         for (partition, judged) in &mut self.judges {
             if judged.position > judged.committed {
                 judged.committed = judged.position;
+                self.view.progress(partition, judged.position.0, &Outcomes::default());
                 transaction.offsets.insert(partition.clone(), (judged.position, String::new()));
             }
         }

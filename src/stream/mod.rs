@@ -14,6 +14,7 @@ mod directory;
 pub mod kafka;
 mod log;
 mod observing;
+mod pace;
 pub mod snapshot;
 mod snapshotter;
 pub mod supervise;
@@ -22,8 +23,9 @@ mod worker;
 
 pub use directory::DirectoryStore;
 pub use judging::Judging;
-pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Rebalance, Transaction};
+pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Rebalance, Taker, Transaction};
 pub use observing::Observing;
+pub use pace::Pace;
 pub use snapshotter::Snapshotter;
 pub use task::Task;
 pub use worker::{Worker, WorkerError};

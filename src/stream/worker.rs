@@ -1,5 +1,6 @@
 //! The loop.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -81,9 +82,8 @@ impl<L: Log, T: Task> Worker<L, T> {
         let wall_ms = wall_clock_ms();
         let (task, mut failure) = (&mut self.task, None);
         let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
-            if failure.is_none() {
-                failure = task.record(partition, incoming, wall_ms).err();
-            }
+            failure = task.record(partition, incoming, wall_ms).err();
+            if failure.is_some() || task.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if let Some(failure) = failure {
             return Err(WorkerError::Permanent(failure));
@@ -167,7 +167,7 @@ impl<L: Log, T: Task> Worker<L, T> {
     fn commit(&mut self, in_rebalance: bool) -> Result<(), CommitError> {
         loop {
             if self.transaction.is_empty() {
-                self.task.seal(&mut self.transaction, wall_clock_ms());
+                self.task.seal(&mut self.transaction);
             }
             if self.transaction.is_empty() {
                 break;

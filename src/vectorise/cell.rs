@@ -49,7 +49,25 @@ pub struct TemplateTally {
     pub slots: Vec<Sketch>,
 }
 
+/// Bytes on the wire of what has no text of its own: generous.
+const CELL_BYTES: usize = 200;
+const RANGE_BYTES: usize = 32;
+const TEMPLATE_BYTES: usize = 48;
+const SAMPLE_BYTES: usize = 48;
+const SKETCH_KEY_BYTES: usize = 6;
+
 impl TemplateTally {
+    /// Roughly how many bytes it takes on the wire.
+    fn size_bytes(&self) -> usize {
+        let skeleton = self.skeleton.as_ref().map_or(0, |text| text.len());
+        let sample = self
+            .sample
+            .as_ref()
+            .map_or(0, |sample| SAMPLE_BYTES + sample.text.len() + sample.host.as_ref().map_or(0, |host| host.len()));
+        let keys: usize = self.slots.iter().map(|sketch| sketch.iter().count() * SKETCH_KEY_BYTES).sum();
+        TEMPLATE_BYTES + skeleton + sample + keys
+    }
+
     /// Lines in time.
     pub fn total(&self) -> u64 {
         self.lines.iter().sum()
@@ -179,6 +197,37 @@ impl Cell {
                 self.hosts.remove(&host);
             }
         }
+    }
+
+    /// Roughly how many bytes it takes on the wire.
+    pub fn size_bytes(&self) -> usize {
+        let hosts: usize = self.hosts.keys().map(|host| host.len() + 4).sum();
+        CELL_BYTES
+            + hosts
+            + self.ranges.len() * RANGE_BYTES
+            + self.templates.values().map(TemplateTally::size_bytes).sum::<usize>()
+    }
+
+    /// Divides it into parts of at most about so many bytes, whose sum it is. O(templates).
+    pub fn parts(mut self, bytes: usize) -> Vec<Self> {
+        if self.size_bytes() <= bytes {
+            return vec![self];
+        }
+        let mut templates: Vec<_> = std::mem::take(&mut self.templates).into_iter().collect();
+        templates.sort_unstable_by_key(|&(id, _)| id);
+        let mut parts = vec![self];
+        let mut held = parts.last().map_or(0, Self::size_bytes);
+        for (id, tally) in templates {
+            if held >= bytes {
+                parts.push(Self::default());
+                held = 0;
+            }
+            held += tally.size_bytes();
+            if let Some(part) = parts.last_mut() {
+                part.templates.insert(id, tally);
+            }
+        }
+        parts
     }
 
     /// The templates in the order of their ids.

@@ -1,5 +1,6 @@
 //! The log that is Kafka, for one worker.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use super::{Role, client, describe};
 use crate::config::Kafka;
 use crate::ops::View;
 use crate::record::{Offset, Partition, Record, TimeBasis};
-use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Transaction};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
@@ -90,10 +91,12 @@ fn hand_out(
     message: &BorrowedMessage<'_>,
     assigned: &mut [Assigned],
     last_read: &mut usize,
-    each: &mut dyn FnMut(&Partition, &Incoming<'_>),
-) {
-    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else { return };
-    let Some(assigned) = assigned.get_mut(index) else { return };
+    each: &mut Taker<'_>,
+) -> ControlFlow<()> {
+    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else {
+        return ControlFlow::Continue(());
+    };
+    let Some(assigned) = assigned.get_mut(index) else { return ControlFlow::Continue(()) };
     *last_read = index;
     assigned.read_since_statistics = true;
     let timestamp = match message.timestamp() {
@@ -106,7 +109,7 @@ fn hand_out(
         Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
         None => Vec::new(),
     };
-    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers });
+    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
 }
 
 pub(super) fn broken(error: KafkaError) -> CommitError {
@@ -114,13 +117,15 @@ pub(super) fn broken(error: KafkaError) -> CommitError {
 }
 
 impl Log for KafkaLog {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError> {
+    fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {
         let mut count = 0;
         while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
             match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
                 Some(Ok(message)) => {
-                    hand_out(&message, &mut self.assigned, &mut self.last_read, each);
                     count += 1;
+                    if hand_out(&message, &mut self.assigned, &mut self.last_read, each).is_break() {
+                        break;
+                    }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
                 Some(Err(error)) => return error_of_poll(&error).map(|()| count),
@@ -165,6 +170,7 @@ impl Log for KafkaLog {
         } else {
             self.consumer.assign(&list).map_err(broken)?;
         }
+        self.consumer.context().answered();
         for (partition, _) in positions {
             self.assigned.push(Assigned { partition: partition.clone(), is_held: false, read_since_statistics: true });
         }
@@ -185,6 +191,7 @@ impl Log for KafkaLog {
             self.consumer.unassign().map_err(broken)?;
             self.assigned.clear();
         }
+        self.consumer.context().answered();
         Ok(())
     }
 
@@ -228,7 +235,7 @@ impl Log for KafkaLog {
     }
 
     fn leave(&mut self) {
-        self.consumer.context().close();
+        self.consumer.context().close(&self.consumer);
         self.consumer.unsubscribe();
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(3) {
@@ -242,8 +249,8 @@ impl Log for KafkaLog {
 
 impl Drop for KafkaLog {
     fn drop(&mut self) {
-        // Closing waits until every revocation is answered, and the loop that would answer is gone.
-        self.consumer.context().close();
+        // Closing waits until every rebalance is answered, and the loop that would answer is gone.
+        self.consumer.context().close(&self.consumer);
     }
 }
 

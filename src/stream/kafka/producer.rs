@@ -144,6 +144,9 @@ impl Transactions {
                     std::thread::sleep(Duration::from_millis(1));
                     record = unsent;
                 }
+                Err((KafkaError::MessageProduction(code @ RDKafkaErrorCode::UnknownPartition), _)) => {
+                    return Err(self.undeliverable(code, &[]));
+                }
                 Err((error, _)) => return Err(Failure::Abort(format!("send to {topic}: {}", describe(&error)))),
             }
         }
@@ -160,6 +163,9 @@ impl Transactions {
             | RDKafkaErrorCode::ClusterAuthorizationFailed => {
                 Failure::Permanent(format!("{code}: grant write access to Eddyline's topics and its transactional ids"))
             }
+            RDKafkaErrorCode::UnknownPartition => Failure::Permanent(format!(
+                "{code}: a topic of Eddyline has fewer partitions than it needs; <input>.scored needs as many as its input"
+            )),
             _ => Failure::Abort(format!("not delivered: {code}")),
         }
     }
