@@ -21,7 +21,7 @@ fn kills_change_no_byte_of_what_is_published() {
     let topic = unique("kills");
     client.create_topic(&topic, PARTITIONS, &[]);
     let recording = Recording::shop(i64::from(u16::MAX));
-    let killed = Setup::new(&client, &topic).set("publish.scored", "true");
+    let killed = Setup::new(&client, &topic).set("publish.scored", "true").set("snapshots.every_s", "1");
 
     let mut instances = [killed.start("a"), killed.start("b")];
     for instance in &instances {
