@@ -63,6 +63,25 @@ impl KafkaLog {
         Ok(log)
     }
 
+    /// The first offset that is still there. A partition that is new, or moves to another broker, has no leader for a moment.
+    fn first_offset(&self, partition: &Partition) -> Result<Offset, CommitError> {
+        let started = Instant::now();
+        loop {
+            let error = match self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT) {
+                Ok((first, _)) => return Ok(Offset(first)),
+                Err(error) => error,
+            };
+            let is_passing = matches!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+            );
+            if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
+                return Err(broken(error));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The partitions that are read: assigned and not held.
     pub(super) fn list_of_read(&self) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
@@ -150,11 +169,8 @@ impl Log for KafkaLog {
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         for (partition, committed) in self.committed_offsets(partitions)? {
-            let (first, _) = self
-                .consumer
-                .fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT)
-                .map_err(broken)?;
-            found.push((partition, committed, Offset(first)));
+            let first = self.first_offset(&partition)?;
+            found.push((partition, committed, first));
         }
         Ok(found)
     }
