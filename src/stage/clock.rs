@@ -14,7 +14,8 @@ const MEDIAN_OF: usize = 9;
 const AHEAD_MAX_MS: i64 = 30 * 86_400_000;
 /// A partition without lines for this long is idle and moves on by the wall clock.
 const IDLE_AFTER_MS: i64 = 1_000;
-/// What passes between two looks that are further apart than this is no silence: the broker or this process was away.
+/// What passes between two looks that are further apart than this is no silence: the broker or this process was away. Nor is
+/// it when the clock went back.
 const LOOK_WITHIN_MS: i64 = 3_000;
 /// A partition that was idle for this long holds nobody back any more.
 const PATIENCE_MS: i64 = 10_000;
@@ -122,7 +123,8 @@ impl PartitionClock {
     /// The partition has nothing more to read at this wall time. Its promise moves on with the wall clock, and after the
     /// patience it holds nobody back.
     pub(super) fn at_end(&mut self, wall_ms: i64) {
-        if self.looked_at_ms.is_none_or(|looked_ms| wall_ms.saturating_sub(looked_ms) > LOOK_WITHIN_MS) {
+        let since_look_ms = self.looked_at_ms.map(|looked_ms| wall_ms.saturating_sub(looked_ms));
+        if !since_look_ms.is_some_and(|since_ms| (0..=LOOK_WITHIN_MS).contains(&since_ms)) {
             self.moved_at_ms = Some(wall_ms);
             self.idle_since_ms = None;
             self.is_idle = false;
@@ -269,6 +271,19 @@ mod tests {
         assert!(!clock.is_idle());
         clock.at_end(22_000);
         assert_eq!(clock.watermark, Some(StreamTime(12_100)));
+    }
+
+    #[test]
+    fn a_wall_clock_that_goes_back_delays_promises_by_nothing_but_the_jump() {
+        let mut clock = clock();
+        clock.place(StreamTime(10_000), LATENESS_MS, 3_600_000);
+        clock.at_end(3_601_000);
+        let watermark = clock.watermark;
+        for wall_ms in (1_000..=1_000 + PATIENCE_MS).step_by(1_000) {
+            clock.at_end(wall_ms);
+        }
+        assert_eq!(clock.watermark.map(|time| time.0), watermark.map(|time| time.0 + PATIENCE_MS));
+        assert!(clock.is_idle());
     }
 
     #[test]

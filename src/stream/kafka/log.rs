@@ -16,9 +16,10 @@ use super::consumer::Events;
 use super::producer::Transactions;
 use super::{Role, client, describe};
 use crate::config::Kafka;
-use crate::ops::View;
+use crate::ops::{View, wall_clock_ms};
 use crate::record::{Offset, Partition, Record, TimeBasis};
-use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Taker, Transaction};
+use crate::stream::commit::{Connection, commit_whole};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
@@ -34,6 +35,7 @@ pub struct KafkaLog {
     assigned: Vec<Assigned>,
     last_read: usize,
     view: Arc<View>,
+    joined_at: Instant,
 }
 
 struct Assigned {
@@ -58,6 +60,7 @@ impl KafkaLog {
             assigned: Vec::new(),
             last_read: 0,
             view,
+            joined_at: Instant::now(),
         };
         log.consumer.subscribe(topics)?;
         Ok(log)
@@ -136,6 +139,10 @@ pub(super) fn broken(error: KafkaError) -> CommitError {
 }
 
 impl Log for KafkaLog {
+    fn now(&self) -> Now {
+        Now { wall_ms: wall_clock_ms(), running_for: self.joined_at.elapsed() }
+    }
+
     fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {
         let mut count = 0;
         while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
@@ -247,7 +254,7 @@ impl Log for KafkaLog {
     }
 
     fn commit(&mut self, transaction: &Transaction, in_rebalance: bool) -> Result<(), CommitError> {
-        self.commit_whole(transaction, in_rebalance)
+        commit_whole(self, transaction, in_rebalance)
     }
 
     fn leave(&mut self) {

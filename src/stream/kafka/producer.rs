@@ -14,22 +14,12 @@ use super::client::Complaints;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
 use crate::publish::OutputRecord;
+use crate::stream::commit::Failure;
 
 /// How long one call of a transaction may take before the transaction is in doubt; the broker ends it after ten seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long retriable errors are retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
-
-/// Why a transaction was not committed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It has to be aborted, and can then be sent again.
-    Abort(String),
-    /// Whether it was committed is unknown, or the producer is of no use any more.
-    Doubt(String),
-    /// It will never be accepted.
-    Permanent(String),
-}
 
 /// Notes the first record that could not be delivered.
 #[derive(Default)]
