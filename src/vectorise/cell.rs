@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX};
+use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX, with_ellipsis};
 use crate::record::{Level, Offset, Partition, StreamTime, TemplateId, TimeBasis};
 
 /// One line as an example of its template.
@@ -24,12 +24,24 @@ pub struct Sample {
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
-    /// The line, cut at [`super::SAMPLE_BYTES_MAX`].
+    /// The line, or those of its first words that fit into [`super::SAMPLE_BYTES_MAX`].
     pub text: Arc<str>,
     /// Whether it was cut.
     pub truncated: bool,
     /// The host that wrote it.
     pub host: Option<Arc<str>>,
+}
+
+impl Sample {
+    /// The text as it is shown: with an ellipsis where it was cut.
+    pub fn shown(&self) -> Arc<str> {
+        if self.truncated { with_ellipsis(&self.text) } else { Arc::clone(&self.text) }
+    }
+}
+
+/// Those lines that count for rates: of level info and above. To switch those for debugging on or off is no trouble.
+fn countable(lines: &[u64; 6]) -> u64 {
+    lines.iter().skip(Level::Info.index()).sum()
 }
 
 /// What one template did in one second of one service.
@@ -73,10 +85,16 @@ impl TemplateTally {
         self.lines.iter().sum()
     }
 
+    /// Lines in time of level info and above: those that count for rates.
+    pub fn countable(&self) -> u64 {
+        countable(&self.lines)
+    }
+
     /// The gravest level seen, among all its lines.
     pub fn level(&self) -> Level {
         let on_time = Level::ALL.iter().rev().find(|level| self.lines.get(level.index()).is_some_and(|&n| n > 0));
-        on_time.copied().unwrap_or(self.late_level)
+        let late = (self.late > 0).then_some(self.late_level);
+        on_time.copied().max(late).unwrap_or_default()
     }
 
     fn merge(&mut self, other: Self) {
@@ -126,6 +144,18 @@ impl Cell {
     /// Lines in time.
     pub fn total(&self) -> u64 {
         self.lines.iter().sum()
+    }
+
+    /// Lines in time of level info and above: those that count for rates.
+    pub fn countable(&self) -> u64 {
+        countable(&self.lines)
+    }
+
+    /// Lines in time of this level; of errors also fatal ones.
+    pub fn at_level(&self, level: Level) -> u64 {
+        let levels = if level == Level::Error { Level::Error..=Level::Fatal } else { level..=level };
+        let own = Level::ALL.iter().filter(|level| levels.contains(level));
+        own.filter_map(|level| self.lines.get(level.index())).sum()
     }
 
     /// What the times of most of its lines rest on.
@@ -235,5 +265,35 @@ impl Cell {
         let mut templates: Vec<_> = self.templates.iter().map(|(&id, tally)| (id, tally)).collect();
         templates.sort_unstable_by_key(|&(id, _)| id);
         templates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(level: Level, late_level: Option<Level>) -> TemplateTally {
+        let mut tally = TemplateTally::default();
+        tally.lines[level.index()] = 1;
+        if let Some(level) = late_level {
+            (tally.late, tally.late_level) = (1, level);
+        }
+        tally
+    }
+
+    #[test]
+    fn the_gravest_level_is_the_same_however_lines_were_divided() {
+        assert_eq!(tally(Level::Info, Some(Level::Error)).level(), Level::Error);
+        assert_eq!(tally(Level::Error, Some(Level::Info)).level(), Level::Error);
+        let late = |tally| {
+            let cell = Cell { templates: [(TemplateId(1), tally)].into_iter().collect(), ..Cell::default() };
+            cell.into_late()
+        };
+        let whole = late(tally(Level::Info, Some(Level::Error)));
+        let mut divided = late(tally(Level::Info, None));
+        let other = TemplateTally { late: 1, late_level: Level::Error, ..TemplateTally::default() };
+        divided.merge(late(other));
+        assert_eq!(divided, whole);
+        assert_eq!(whole.templates[&TemplateId(1)].level(), Level::Error);
     }
 }
