@@ -303,16 +303,21 @@ impl Log for Client {
         let most = self.world().random.between(1, POLL_RECORDS_MAX);
         let uncommitted = self.has(Mutant::ReadsUncommitted);
         let mut count = 0;
+        let mut readable: Vec<usize> =
+            (0..self.assigned.len()).filter(|&index| !self.assigned[index].is_held).collect();
         for _ in 0..most {
-            let readable: Vec<usize> =
-                (0..self.assigned.len()).filter(|&index| !self.assigned[index].is_held).collect();
             if readable.is_empty() {
                 break;
             }
             let index = *self.world().random.one_of(&readable);
             let Assigned { partition, position, .. } = &self.assigned[index];
-            let Some((offset, entry)) = self.world().next(partition, *position, uncommitted) else { continue };
-            let Some(record) = &entry.record else { continue };
+            let next = self.world().next(partition, *position, uncommitted);
+            let Some((offset, record, entry)) =
+                next.as_ref().and_then(|(offset, entry)| Some((*offset, entry.record.as_ref()?, entry)))
+            else {
+                readable.retain(|&other| other != index);
+                continue;
+            };
             let timestamp = Some((entry.timestamp_ms, TimeBasis::KafkaCreate));
             let kafka_offset = Offset(i64::try_from(offset).unwrap());
             let incoming = Incoming {

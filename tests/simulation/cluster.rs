@@ -220,7 +220,7 @@ impl Cluster {
         let mut slots = self.slots.borrow_mut();
         let index = usize::try_from(world.random.below(slots.len() as u64)).unwrap();
         let (slot, now_ms) = (&mut slots[index], world.now_ms);
-        let what = match world.random.below(8) {
+        let what = match world.random.below(9) {
             0 => {
                 world.group(slot.role).needs_rebalance = true;
                 "partitions are shared out anew"
@@ -255,6 +255,11 @@ impl Cluster {
             7 => {
                 slots[2].is_wanted = !slots[2].is_wanted;
                 "one more observer, or one less"
+            }
+            8 => {
+                let group = world.group(slot.role);
+                group.needs_rebalance |= group.members.remove(&slot.name).is_some();
+                "a member that lives is put out"
             }
             _ => return,
         };

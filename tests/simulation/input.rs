@@ -146,7 +146,8 @@ fn line(timestamp_ms: i64, [service, level, text]: &[String; 3], random: &mut Ra
     let time_ms = match random.below(300) {
         0..4 => timestamp_ms - random.between(20_000, 60_000),
         4 => timestamp_ms + 1_000_000,
-        5..35 => timestamp_ms - random.between(3_000, 6_500),
+        // About as far behind as is not yet late: the watermark itself is some seconds behind.
+        5..65 => timestamp_ms - random.between(5_000, 13_000),
         _ => timestamp_ms - random.between(0, 1_500),
     };
     json_line(timestamp_ms, time_ms, service, level, text)

@@ -61,21 +61,22 @@ fn simulate(cluster: &Rc<Cluster>, input: &Input, asked: Asked) -> Result<Verdic
         let last = world.logs.values().flat_map(|log| &log.entries).map(|entry| entry.visible_from_ms).max();
         last.unwrap_or(0) + world.random.between(0, 5_000)
     };
-    let (mut is_calm, mut progress) = (false, Watch::default());
+    let (mut calm_since_ms, mut progress) = (None, Watch::default());
     loop {
         cluster.turn();
         let now_ms = cluster.world.borrow().now_ms;
         if let Some(violation) = cluster.world.borrow().violations.first() {
             return Err(violation.clone());
         }
-        if !is_calm && now_ms >= faults_end_ms {
+        if calm_since_ms.is_none() && now_ms >= faults_end_ms {
             cluster.calm();
-            is_calm = true;
+            calm_since_ms = Some(now_ms);
         }
-        if is_calm && progress.all_is_judged(cluster, input) {
+        let Some(calm_since_ms) = calm_since_ms else { continue };
+        if progress.all_is_judged(cluster, input) {
             return check::check(&cluster.world.borrow(), input, asked.deletes_unread);
         }
-        if is_calm && now_ms > faults_end_ms + CALM_MS_MAX {
+        if now_ms > calm_since_ms + CALM_MS_MAX {
             return Err(format!("{} s after the last fault not all is judged: {progress:?}", CALM_MS_MAX / 1_000));
         }
     }

@@ -334,10 +334,6 @@ impl World {
         let entries = log.entries.iter().enumerate().filter(|(_, entry)| is_committed(entry));
         entries.filter_map(|(offset, entry)| Some((offset, entry.record.clone()?))).collect()
     }
-
-    pub fn has_open_transaction(&self) -> bool {
-        self.producers.values().any(|producer| producer.open.is_some())
-    }
 }
 
 /// When the lines of a partition come in: a backlog at first, then as time goes by, with delays.
