@@ -179,9 +179,9 @@ fn flushes(input: &Input, mut each: impl FnMut(Flush)) {
         let time_ms = record.timestamp.unwrap().0;
         if time_ms >= *flush_at_ms.get_or_insert(time_ms + FLUSH_MS) {
             flush_at_ms = Some(time_ms + FLUSH_MS);
-            each(observer.flush(roster.clone(), 0));
+            each(observer.flush(roster.clone()));
         }
     }
     observer.end_of_input(&partition);
-    each(observer.flush(roster, 0));
+    each(observer.flush(roster));
 }

@@ -41,6 +41,8 @@ pub enum Destination {
     DeadLetters,
     /// What was seen: internal.
     Tallies,
+    /// The state of judges: internal; compacted.
+    Snapshots,
     /// The records of this input topic, annotated.
     Scored(Topic),
 }
@@ -76,6 +78,15 @@ pub struct OutputRecord {
     pub headers: Vec<Header>,
     /// The timestamp in milliseconds since 1970; `None` is the time at which it is sent.
     pub timestamp_ms: Option<i64>,
+}
+
+impl OutputRecord {
+    /// The bytes of its key, value and headers.
+    pub fn size_bytes(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|header| header.name.len() + length(&header.value));
+        length(&self.key) + length(&self.value) + headers.sum::<usize>()
+    }
 }
 
 /// An input record as it was read, to be passed on untouched.

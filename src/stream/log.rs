@@ -3,6 +3,7 @@
 //! Kafka is one implementation ([`super::kafka`]); the simulation in `tests/simulation` is another, which fails on purpose.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::publish::OutputRecord;
@@ -85,6 +86,9 @@ pub enum CommitError {
     Permanent(String),
 }
 
+/// Who takes records; breaks off after one that is the last for now.
+pub type Taker<'t> = dyn FnMut(&Partition, &Incoming<'_>) -> ControlFlow<()> + 't;
+
 /// What the clocks of the log's world say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
@@ -99,12 +103,12 @@ pub trait Log {
     /// The time. A worker knows no other, so that a simulated log brings its own.
     fn now(&self) -> Now;
 
-    /// Hands out records until `wait` has passed without any, a rebalance is due, or enough were handed out. Returns how many
-    /// were.
+    /// Hands out records until `wait` has passed without any, a rebalance is due, enough were handed out, or who takes them
+    /// breaks off. Returns how many were.
     ///
     /// # Errors
     /// Where the log is of no use any more.
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError>;
+    fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError>;
 
     /// The oldest rebalance that was not handled yet.
     fn rebalance(&mut self) -> Option<Rebalance>;

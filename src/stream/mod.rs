@@ -11,15 +11,22 @@
 
 pub mod commit;
 mod judging;
+mod directory;
 pub mod kafka;
 mod log;
 mod observing;
+mod pace;
+pub mod snapshot;
+mod snapshotter;
 pub mod supervise;
 mod task;
 mod worker;
 
+pub use directory::DirectoryStore;
 pub use judging::Judging;
-pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Now, Rebalance, Transaction};
+pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Now, Rebalance, Taker, Transaction};
 pub use observing::Observing;
+pub use pace::Pace;
+pub use snapshotter::Snapshotter;
 pub use task::Task;
 pub use worker::{Worker, WorkerError};

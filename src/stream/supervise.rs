@@ -1,15 +1,18 @@
 //! Keeps a worker alive: connects it, runs it, connects it anew.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
-use super::kafka::{KafkaLog, Role, describe};
-use super::{Judging, Observing, Task, Worker, WorkerError};
+use super::kafka::{KafkaLog, Role, TopicStore, describe};
+use super::snapshot::SnapshotStore;
+use super::{DirectoryStore, Judging, Observing, Pace, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
-use crate::ops::{Stop, View};
+use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::Topic;
 
 /// The pause before connecting anew, at first and at most.
@@ -26,6 +29,8 @@ pub struct Supervised {
     pub stop: Stop,
     /// The live view.
     pub view: Arc<View>,
+    /// The pace of the observers.
+    pub pace: Pace,
 }
 
 /// Runs an observer on this thread until it is asked to stop.
@@ -45,7 +50,7 @@ pub fn observer(
     supervise(shared, &role, &topics, || {
         let roster = Arc::clone(roster);
         let known = Arc::new(move || roster.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view))
+        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view)).at_pace(thread, shared.pace.clone())
     })
 }
 
@@ -56,7 +61,38 @@ pub fn observer(
 pub fn judge(shared: &Supervised) -> Result<(), String> {
     let role = Role::judge(&shared.config.kafka);
     let tallies = shared.config.kafka.topic("tallies");
-    supervise(shared, &role, &[&tallies], || Judging::new(shared.config.provenance(), Arc::clone(&shared.view)))
+    supervise(shared, &role, &[&tallies], || {
+        let provenance = shared.config.provenance();
+        let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
+        Judging::new(provenance, Arc::clone(&shared.view), snapshotter)
+    })
+}
+
+/// Whether connecting anew cannot help: what is not allowed, and settings that librdkafka refuses.
+fn is_permanent(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
+        || matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+                    | RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+            )
+        )
+}
+
+/// Where the judge keeps its snapshots; `None` where it takes none, or cannot: it then works as well, and restarts slower.
+fn snapshotter(shared: &Supervised, role: &Role, config_hash: &str) -> Option<Snapshotter> {
+    let (config, every_s) = (&shared.config, shared.config.snapshot_every_s?);
+    let store: Result<Box<dyn SnapshotStore>, _> = match &config.snapshot_directory {
+        Some(directory) => DirectoryStore::open(directory, &config.kafka.prefix).map(|store| Box::new(store) as _),
+        None => Ok(Box::new(TopicStore::new(&config.kafka, role))),
+    };
+    let started = store.map_err(|reason| reason.to_string()).and_then(|store| {
+        Snapshotter::start(store, Duration::from_secs(every_s), config_hash).map_err(|e| e.to_string())
+    });
+    started.inspect_err(|reason| error!("no snapshots are taken: {reason}")).ok()
 }
 
 fn supervise<T: Task>(
@@ -69,9 +105,13 @@ fn supervise<T: Task>(
     let mut pause = PAUSES.0;
     while !shared.stop.is_requested() {
         let started = Instant::now();
+        heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
         let log = KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view));
         let ended = match log {
             Ok(log) => Worker::new(log, make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run(),
+            Err(error) if is_permanent(&error) => {
+                Err(WorkerError::Permanent(format!("{}: {}", role.group, describe(&error))))
+            }
             Err(error) => Err(WorkerError::Broken(describe(&error))),
         };
         match ended {

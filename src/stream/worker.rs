@@ -1,5 +1,6 @@
 //! The loop.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -63,6 +64,9 @@ impl<L: Log, T: Task> Worker<L, T> {
             self.round()?;
         }
         let committed = self.commit(false);
+        if committed.is_ok() {
+            self.task.committed(true);
+        }
         self.log.leave();
         match committed {
             Ok(()) | Err(CommitError::RebalanceFirst | CommitError::Lost(_)) => Ok(()),
@@ -85,9 +89,8 @@ impl<L: Log, T: Task> Worker<L, T> {
         let wall_ms = self.log.now().wall_ms;
         let (task, mut failure) = (&mut self.task, None);
         let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
-            if failure.is_none() {
-                failure = task.record(partition, incoming, wall_ms).err();
-            }
+            failure = task.record(partition, incoming, wall_ms).err();
+            if failure.is_some() || task.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if let Some(failure) = failure {
             return Err(WorkerError::Permanent(failure));
@@ -106,6 +109,9 @@ impl<L: Log, T: Task> Worker<L, T> {
         let since_commit = self.log.now().running_for.saturating_sub(self.committed_at);
         if !self.transaction.is_empty() || self.task.is_due(since_commit, self.caught_up) {
             let committed = self.commit(false);
+            if committed.is_ok() {
+                self.task.committed(false);
+            }
             self.settle(committed)?;
         }
         Ok(())
@@ -149,6 +155,9 @@ impl<L: Log, T: Task> Worker<L, T> {
             }
             Rebalance::Revoke { partitions, lost } => {
                 let committed = if lost { Err(CommitError::Lost("taken away".to_owned())) } else { self.commit(true) };
+                if committed.is_ok() {
+                    self.task.committed(true);
+                }
                 for partition in &partitions {
                     self.task.revoke(partition);
                 }
@@ -166,7 +175,7 @@ impl<L: Log, T: Task> Worker<L, T> {
     fn commit(&mut self, in_rebalance: bool) -> Result<(), CommitError> {
         loop {
             if self.transaction.is_empty() {
-                self.task.seal(&mut self.transaction, self.log.now().wall_ms);
+                self.task.seal(&mut self.transaction);
             }
             if self.transaction.is_empty() {
                 break;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eddyline::record::{Offset, Partition, Record, TimeBasis};
 use eddyline::stream::commit::{Connection, Failure, commit_whole};
-use eddyline::stream::{CommitError, Committed, Incoming, Log, Now, Rebalance, Transaction};
+use eddyline::stream::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
 
 use super::cluster::Cluster;
 use super::group::Told;
@@ -295,7 +295,7 @@ impl Log for Client {
         Now { wall_ms: world.wall_ahead_ms + world.now_ms, running_for }
     }
 
-    fn poll(&mut self, _: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError> {
+    fn poll(&mut self, _: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {
         self.step("a poll", 1)?;
         if self.listen()? || self.world().is_broker_away() {
             return Ok(0);
@@ -325,9 +325,12 @@ impl Log for Client {
                 key: record.key.as_deref(),
                 headers: &Vec::new,
             };
-            each(partition, &incoming);
+            let flow = each(partition, &incoming);
             (self.assigned[index].position, self.assigned[index].read_since) = (offset + 1, true);
             count += 1;
+            if flow.is_break() {
+                break;
+            }
         }
         Ok(count)
     }

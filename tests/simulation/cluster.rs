@@ -145,7 +145,10 @@ impl Cluster {
             slot.is_running = taken.is_some();
             (slot.role, slot.name, taken, slot.is_wanted, now_ms >= slot.start_at_ms)
         };
-        self.wake(role, name);
+        // A zombie is no sign of life of who took its place.
+        if matches!(taken, Some((_, false))) {
+            self.wake(role, name);
+        }
         let Some((mut process, is_zombie)) = taken else {
             if is_wanted && may_start {
                 let started = self.start(role, name);
@@ -203,7 +206,7 @@ impl Cluster {
                     Bent::new(Observing::new(&config, 1, Arc::new(move || roster.clone()), view), self.mutant),
                 )
             }
-            Role::Judge => process(client, Bent::new(Judging::new(config.provenance(), view), self.mutant)),
+            Role::Judge => process(client, Bent::new(Judging::new(config.provenance(), view, None), self.mutant)),
         })
     }
 

@@ -182,7 +182,7 @@ pub fn undisturbed(input: &Input) -> (Vec<OutputRecord>, Vec<Flush>) {
             let offset = Offset(i64::try_from(index).unwrap());
             observer.record(partition, &Record { offset, timestamp, value: line.value.as_deref() }, 0);
         }
-        let flush = observer.flush(input.roster(), 0);
+        let flush = observer.flush(input.roster());
         flushes.push(flush.clone());
         assert!(judge.flush(flush, &mut messages).is_empty());
     }

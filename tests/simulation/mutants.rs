@@ -110,8 +110,16 @@ impl<T: Task> Task for Bent<T> {
         self.task.is_due(since_commit, caught_up)
     }
 
-    fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64) {
-        self.task.seal(transaction, wall_ms);
+    fn is_full(&self) -> bool {
+        self.task.is_full()
+    }
+
+    fn committed(&mut self, is_last: bool) {
+        self.task.committed(is_last);
+    }
+
+    fn seal(&mut self, transaction: &mut Transaction) {
+        self.task.seal(transaction);
         if transaction.is_empty() {
             return;
         }

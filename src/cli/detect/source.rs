@@ -6,10 +6,12 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
 
 use crate::decode::{Decoder, Format, VALUE_BYTES_MAX};
+use crate::ops::wall_clock_ms;
 use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis, Topic};
 
 /// How many lines are looked at for the first time stamp.
@@ -26,6 +28,8 @@ pub(super) struct Source {
     line: Vec<u8>,
     offset: i64,
     clock: Clock,
+    /// When the file was last written, in milliseconds since 1970; now, for standard input.
+    pub(super) written_by_ms: i64,
     /// Time of the latest line.
     pub(super) latest: Option<StreamTime>,
 }
@@ -41,14 +45,15 @@ enum Clock {
 impl Source {
     /// Opens a file; `-` is standard input. `bytes_read` counts what is read of it, compressed as it is.
     pub(super) fn open(path: &str, number: i32, bytes_read: &Arc<AtomicU64>) -> anyhow::Result<Self> {
+        let mut written_by_ms = wall_clock_ms();
         let (name, stem, raw): (String, String, Box<dyn Read>) = if path == "-" {
             ("standard input".to_owned(), "stdin".to_owned(), Box::new(io::stdin()))
         } else {
             let file = File::open(path).with_context(|| format!("cannot open {path}"))?;
-            anyhow::ensure!(
-                !file.metadata().is_ok_and(|metadata| metadata.is_dir()),
-                "{path} is a directory, not a file"
-            );
+            let metadata = file.metadata().with_context(|| format!("cannot open {path}"))?;
+            anyhow::ensure!(!metadata.is_dir(), "{path} is a directory, not a file");
+            let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            written_by_ms = modified.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(written_by_ms);
             (path.to_owned(), stem_of(path), Box::new(file))
         };
         let counted = BufReader::with_capacity(1 << 16, Counted { inner: raw, bytes: Arc::clone(bytes_read) });
@@ -61,6 +66,7 @@ impl Source {
             line: Vec::new(),
             offset: 0,
             clock: Clock::Count,
+            written_by_ms,
             latest: None,
         })
     }
@@ -68,6 +74,7 @@ impl Source {
     /// Looks ahead for the first time stamp. Returns whether there is one.
     pub(super) fn find_first_time(&mut self, format: Format) -> anyhow::Result<bool> {
         let mut decoder = Decoder::new(format);
+        decoder.written_by(self.written_by_ms);
         let mut bytes = 0;
         while self.ahead.len() < LOOK_AHEAD_LINES_MAX && bytes < LOOK_AHEAD_BYTES_MAX {
             let mut line = Vec::new();

@@ -34,6 +34,8 @@ fn common(kafka: &Kafka) -> ClientConfig {
     config
         .set("bootstrap.servers", &kafka.brokers)
         .set("client.id", "eddyline")
+        // Topics are created on purpose, or not at all.
+        .set("allow.auto.create.topics", "false")
         // A broker that comes back is used at once, not after ten seconds.
         .set("reconnect.backoff.max.ms", "1000");
     config
@@ -80,6 +82,19 @@ pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000");
     }
+    with_properties(config, kafka)
+}
+
+/// A consumer outside of any group, which reads a topic to its end.
+pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
+    let mut config = common(kafka);
+    config
+        .set("group.id", &role.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true");
     with_properties(config, kafka)
 }
 

@@ -102,6 +102,7 @@ fn topic_of(kafka: &Kafka, output: &OutputRecord) -> String {
         Destination::Episodes => kafka.topic("episodes"),
         Destination::DeadLetters => kafka.topic("deadletters"),
         Destination::Tallies => kafka.topic("tallies"),
+        Destination::Snapshots => kafka.topic("snapshots"),
         Destination::Scored(topic) => format!("{topic}.scored"),
     }
 }

@@ -40,7 +40,7 @@ pub enum TopicError {
         brokers: String,
     },
     /// Topics that are needed and may not be created.
-    #[error("topics could not be created ({reason}); let somebody who may run:{}", .commands.iter().map(|command| format!("\n  {command}")).collect::<String>())]
+    #[error("topics are not as they have to be ({reason}); let somebody who may run:{}", .commands.iter().map(|command| format!("\n  {command}")).collect::<String>())]
     NotCreated {
         /// The broker's word.
         reason: String,
@@ -93,6 +93,16 @@ pub async fn prepare_topics(config: &Config, client: &BaseConsumer) -> Result<To
     if !absent.is_empty() {
         create(config, &absent).await?;
     }
+    for topic in wanted.iter().filter(|topic| topic.name.ends_with(".scored")) {
+        if found.get(&Topic::new(&topic.name)).is_some_and(|&partitions| partitions < topic.partitions) {
+            let command = format!(
+                "kafka-topics.sh --bootstrap-server {brokers} --alter --topic {} --partitions {}",
+                topic.name, topic.partitions
+            );
+            let reason = format!("{} has fewer partitions than its input", topic.name);
+            return Err(TopicError::NotCreated { reason, commands: vec![command] });
+        }
+    }
     let ours = wanted.iter().map(|topic| {
         let topic_name = Topic::new(&topic.name);
         let partitions = found.get(&topic_name).copied().unwrap_or(topic.partitions);
@@ -124,6 +134,8 @@ fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
         ours("tallies", 1, vec![("retention.ms", MONTH_MS)]),
         ours("anomalies", 6, vec![("retention.ms", MONTH_MS)]),
         ours("episodes", 1, vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000")]),
+        // Small segments, so that what is superseded is soon gone.
+        ours("snapshots", 1, vec![("cleanup.policy", "compact"), ("segment.bytes", "67108864")]),
         ours("deadletters", 1, vec![("retention.ms", MONTH_MS), LARGE]),
     ];
     if config.scored {
