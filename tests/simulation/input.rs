@@ -38,6 +38,8 @@ pub struct Input {
     pub judged_until: String,
     pub judged_until_ms: i64,
     pub rejects: usize,
+    /// Whether lines come nearly in their order and soon, so that what a clock tells of silence is true.
+    pub is_orderly: bool,
 }
 
 pub fn topic() -> Topic {
@@ -48,6 +50,7 @@ impl Input {
     pub fn new(random: &mut Random) -> Self {
         let filled = random.between(2, 3);
         let is_one_empty = random.happens(3_000);
+        let is_orderly = random.happens(4_000);
         let partition = |number: i64| Partition::new(topic(), i32::try_from(number).unwrap());
         let mut partitions: BTreeMap<Partition, Vec<Line>> =
             (0..filled + i64::from(is_one_empty)).map(|number| (partition(number), Vec::new())).collect();
@@ -64,7 +67,7 @@ impl Input {
                     number = 0;
                 }
                 let lines = partitions.get_mut(&partition(number)).unwrap();
-                let line = line(START_MS + second * 1_000 + millisecond, &message, random);
+                let line = line(START_MS + second * 1_000 + millisecond, &message, is_orderly, random);
                 rejects += usize::from(line.value.as_deref() == Some(&REJECT));
                 lines.push(line);
             }
@@ -75,7 +78,7 @@ impl Input {
         }
         let judged_until_ms = end_ms - LATENESS_MS - 2_000;
         let judged_until = rfc3339(StreamTime(judged_until_ms));
-        let mut input = Self { partitions, judged_until, judged_until_ms, rejects };
+        let mut input = Self { partitions, judged_until, judged_until_ms, rejects, is_orderly };
         input.decide_what_is_late();
         input
     }
@@ -135,7 +138,7 @@ fn lines_of(second: i64, random: &mut Random) -> Vec<(i64, [String; 3])> {
 }
 
 /// A record: mostly a line in time, now and then one that is late, ahead, without time, or no line at all.
-fn line(timestamp_ms: i64, [service, level, text]: &[String; 3], random: &mut Random) -> Line {
+fn line(timestamp_ms: i64, [service, level, text]: &[String; 3], is_orderly: bool, random: &mut Random) -> Line {
     let odd =
         |value: Option<&[u8]>| Line { timestamp_ms, value: value.map(<[u8]>::to_vec), time_ms: None, late: false };
     match random.below(400) {
@@ -147,7 +150,7 @@ fn line(timestamp_ms: i64, [service, level, text]: &[String; 3], random: &mut Ra
         0..4 => timestamp_ms - random.between(20_000, 60_000),
         4 => timestamp_ms + 1_000_000,
         // About as far behind as is not yet late: the watermark itself is some seconds behind.
-        5..65 => timestamp_ms - random.between(5_000, 13_000),
+        5..65 if !is_orderly => timestamp_ms - random.between(5_000, 13_000),
         _ => timestamp_ms - random.between(0, 1_500),
     };
     json_line(timestamp_ms, time_ms, service, level, text)

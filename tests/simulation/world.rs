@@ -114,7 +114,7 @@ impl World {
         let is_silence_told = random.happens(5_000);
         let mut logs = BTreeMap::new();
         for (partition, lines) in &input.partitions {
-            let mut schedule = Schedule::new(&mut random, is_silence_told);
+            let mut schedule = Schedule::new(&mut random, is_silence_told, input.is_orderly);
             let entries = lines.iter().map(|line| {
                 Rc::new(Entry {
                     visible_from_ms: schedule.visible_from_ms(line.timestamp_ms, &mut random),
@@ -338,6 +338,7 @@ impl World {
 
 /// When the lines of a partition come in: a backlog at first, then as time goes by, with delays.
 struct Schedule {
+    is_orderly: bool,
     backlog_until_ms: Option<i64>,
     backlog_ms: i64,
     speed: i64,
@@ -346,20 +347,25 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(random: &mut Random, is_silence_told: bool) -> Self {
+    fn new(random: &mut Random, is_silence_told: bool, is_orderly: bool) -> Self {
         Self {
+            is_orderly,
             backlog_until_ms: None,
             backlog_ms: random.between(250, 390) * 1_000,
             // With the wall clock's speed promises mean something; without them the log may run ahead.
-            speed: if is_silence_told { random.between(1, 2) } else { random.between(3, 12) },
-            delay_ms: random.between(0, 3_000),
+            speed: match (is_silence_told, is_orderly) {
+                (true, true) => 1,
+                (true, false) => random.between(1, 2),
+                (false, _) => random.between(3, 12),
+            },
+            delay_ms: random.between(0, if is_orderly { 300 } else { 3_000 }),
             last_ms: 0,
         }
     }
 
     fn visible_from_ms(&mut self, timestamp_ms: i64, random: &mut Random) -> i64 {
         let until_ms = *self.backlog_until_ms.get_or_insert(timestamp_ms + self.backlog_ms);
-        if random.happens(30) {
+        if !self.is_orderly && random.happens(30) {
             self.delay_ms = random.between(0, 8_000);
         }
         let due_ms = ((timestamp_ms - until_ms) / self.speed + self.delay_ms).max(0);
