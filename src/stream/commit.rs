@@ -22,6 +22,8 @@ const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
 pub enum Failure {
     /// It has to be aborted, and can then be sent again.
     Abort(String),
+    /// The same, because the group does not know us: not before we have joined again can it be sent.
+    NotAMember(String),
     /// Whether it was committed is unknown, or the producer is of no use any more.
     Doubt(String),
     /// It will never be accepted.
@@ -95,11 +97,16 @@ pub fn commit_whole<C: Connection>(
     loop {
         let Err(failure) = connection.send(transaction) else { return Ok(()) };
         let reason = format!("{failure:?}");
+        let is_put_out = matches!(failure, Failure::NotAMember(_));
         if let Recovered::WasCommitted = recover(connection, failure, transaction)? {
             return Ok(());
         }
         if connection.assignment_lost() {
             return Err(CommitError::Lost(reason));
+        }
+        if in_rebalance && is_put_out {
+            // It joins again only when the revocation is answered, which waits for this commit.
+            return Err(CommitError::Broken(reason));
         }
         if connection.now().running_for.saturating_sub(started) >= COMMIT_FOR {
             return Err(CommitError::Broken(reason));
@@ -119,13 +126,11 @@ fn recover<C: Connection>(
 ) -> Result<Recovered, CommitError> {
     match failure {
         Failure::Permanent(reason) => Err(CommitError::Permanent(reason)),
-        Failure::Abort(reason) => {
+        Failure::Abort(reason) | Failure::NotAMember(reason) => {
             debug!(reason, "transaction aborted; it is sent again");
             match connection.abort() {
                 Ok(()) => Ok(Recovered::SendAgain),
-                Err(Failure::Doubt(reason) | Failure::Abort(reason) | Failure::Permanent(reason)) => {
-                    resolve_doubt(connection, &reason, transaction)
-                }
+                Err(failure) => resolve_doubt(connection, &format!("{failure:?}"), transaction),
             }
         }
         Failure::Doubt(reason) => resolve_doubt(connection, &reason, transaction),

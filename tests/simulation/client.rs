@@ -256,7 +256,7 @@ impl Client {
         let group = world.group(self.role);
         let generation = group.generation;
         if group.member(self.name, self.member).is_none() {
-            return Err(Failure::Abort("UNKNOWN_MEMBER_ID".to_owned()));
+            return Err(Failure::NotAMember("UNKNOWN_MEMBER_ID".to_owned()));
         }
         if self.generation != generation {
             return Err(Failure::Abort("ILLEGAL_GENERATION".to_owned()));

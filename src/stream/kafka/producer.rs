@@ -84,7 +84,7 @@ impl Transactions {
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
         self.deliver(outputs, topic_of)?;
-        let group = group().ok_or_else(|| Failure::Abort("not a member of the group now".to_owned()))?;
+        let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
         retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
         retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
     }
@@ -163,7 +163,10 @@ impl Transactions {
     /// Ends a transaction that failed.
     pub(super) fn abort(&self) -> Result<(), Failure> {
         retry("abort", || self.producer.abort_transaction(CALL_TIMEOUT)).map_err(|failure| match failure {
-            Failure::Abort(reason) | Failure::Doubt(reason) | Failure::Permanent(reason) => Failure::Doubt(reason),
+            Failure::Abort(reason)
+            | Failure::NotAMember(reason)
+            | Failure::Doubt(reason)
+            | Failure::Permanent(reason) => Failure::Doubt(reason),
         })?;
         self.producer.context().take();
         Ok(())
@@ -194,7 +197,9 @@ fn retry(what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Fa
             return Err(Failure::Doubt(reason));
         }
         if error.txn_requires_abort() {
-            return Err(Failure::Abort(reason));
+            let is_put_out =
+                matches!(error.code(), RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::FencedInstanceId);
+            return Err(if is_put_out { Failure::NotAMember(reason) } else { Failure::Abort(reason) });
         }
         if !error.is_retriable() || started.elapsed() >= RETRY_FOR {
             return Err(Failure::Doubt(reason));
