@@ -158,3 +158,109 @@ fn resolve_doubt<C: Connection>(
         .collect();
     Ok(if committed == transaction.offsets { Recovered::WasCommitted } else { Recovered::SendAgain })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Offset, Topic};
+    use crate::stream::log::{Now, Rebalance, Taker};
+
+    /// A connection whose sends end as they are told to, and which knows what was committed.
+    struct Scripted {
+        sends: Vec<Result<(), Failure>>,
+        sent: usize,
+        committed: Option<Committed>,
+    }
+
+    impl Scripted {
+        fn commit(
+            sends: Vec<Result<(), Failure>>,
+            committed: i64,
+            in_rebalance: bool,
+        ) -> (Result<(), CommitError>, usize) {
+            let committed = Some(Committed { offset: Offset(committed), metadata: String::new() });
+            let mut scripted = Self { sends, sent: 0, committed };
+            let mut transaction = Transaction::default();
+            transaction.offsets.insert(Partition::new(Topic::new("logs"), 0), (Offset(7), String::new()));
+            let ended = commit_whole(&mut scripted, &transaction, in_rebalance);
+            (ended, scripted.sent)
+        }
+    }
+
+    impl Log for Scripted {
+        fn now(&self) -> Now {
+            Now { wall_ms: 0, running_for: Duration::ZERO }
+        }
+        fn poll(&mut self, _: Duration, _: &mut Taker<'_>) -> Result<usize, CommitError> {
+            Ok(0)
+        }
+        fn rebalance(&mut self) -> Option<Rebalance> {
+            None
+        }
+        fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+            Ok(Vec::new())
+        }
+        fn assign(&mut self, _: &[(Partition, Offset)]) -> Result<(), CommitError> {
+            Ok(())
+        }
+        fn unassign(&mut self, _: &[Partition]) -> Result<(), CommitError> {
+            Ok(())
+        }
+        fn at_end(&mut self) -> Vec<Partition> {
+            Vec::new()
+        }
+        fn hold(&mut self, _: &[Partition]) -> Result<(), CommitError> {
+            Ok(())
+        }
+        fn commit(&mut self, _: &Transaction, _: bool) -> Result<(), CommitError> {
+            Ok(())
+        }
+        fn leave(&mut self) {}
+    }
+
+    impl Connection for Scripted {
+        fn is_assigned(&self, _: &Partition) -> bool {
+            true
+        }
+        fn send(&mut self, _: &Transaction) -> Result<(), Failure> {
+            self.sent += 1;
+            self.sends.remove(0)
+        }
+        fn abort(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+        fn renew(&mut self) -> Result<(), CommitError> {
+            Ok(())
+        }
+        fn committed_offsets(
+            &mut self,
+            partitions: &[Partition],
+        ) -> Result<Vec<(Partition, Option<Committed>)>, CommitError> {
+            Ok(partitions.iter().map(|partition| (partition.clone(), self.committed.clone())).collect())
+        }
+        fn assignment_lost(&self) -> bool {
+            false
+        }
+        fn poll_paused(&mut self) -> Result<bool, CommitError> {
+            Ok(false)
+        }
+        fn wait(&mut self, _: Duration) {}
+    }
+
+    fn put_out() -> Result<(), Failure> {
+        Err(Failure::NotAMember("UNKNOWN_MEMBER_ID".to_owned()))
+    }
+
+    #[test]
+    fn who_is_put_out_while_giving_up_partitions_does_not_wait_for_itself() {
+        assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, true), (Err(CommitError::Broken(_)), 1)));
+        assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, false), (Ok(()), 2)));
+    }
+
+    #[test]
+    fn in_doubt_it_is_sent_again_only_if_it_was_not_committed() {
+        let doubt = || Err(Failure::Doubt("no answer".to_owned()));
+        assert!(matches!(Scripted::commit(vec![doubt(), Ok(())], 7, false), (Ok(()), 1)));
+        assert!(matches!(Scripted::commit(vec![doubt(), Ok(())], 3, false), (Ok(()), 2)));
+    }
+}
