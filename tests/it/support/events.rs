@@ -3,16 +3,24 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::client::{Client, Isolation, Record};
 use super::process::Setup;
-use super::{repository, unique};
+use super::{eventually, repository, unique};
 
 /// The committed events whose time is at most `until_ms`, in the order of their partitions.
 pub fn published(client: &Client, setup: &Setup, until_ms: i64) -> Vec<Record> {
-    let mut records = client.read(&setup.ours("anomalies"), Isolation::Committed);
+    let topic = setup.ours("anomalies");
+    // A broker answers a commit before its markers are written; until then a subscriber does not see its end.
+    eventually("the markers of the last transactions", Duration::from_secs(20), || {
+        let [committed, all] =
+            [Isolation::Committed, Isolation::Uncommitted].map(|isolation| client.ends(&topic, isolation));
+        if committed == all { Ok(()) } else { Err(format!("{committed:?} of {all:?}")) }
+    });
+    let mut records = client.read(&topic, Isolation::Committed);
     let until = rfc_3339(until_ms);
     records.retain(|record| time(&value(record)) <= until.as_str());
     records
