@@ -9,7 +9,7 @@ use super::kind::{ParameterKind, is_unit, kind, kind_with_colons};
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
 /// different versions then differ, and old templates age away instead of being taken for new ones.
-pub const RULES_VERSION: u64 = 1;
+pub const RULES_VERSION: u64 = 2;
 
 /// The longest text of a skeleton, in bytes. What is beyond is not shown, but is part of the identity.
 pub const SKELETON_BYTES_MAX: usize = 1 << 10;
