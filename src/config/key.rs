@@ -94,6 +94,26 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "snapshots.every_s",
+        default: "30",
+        meaning: "the pause between two snapshots of the models, in seconds (1 to 86400); 0 takes none",
+        set: |config, value| {
+            let every_s = integer(value, 0, 86_400)?.unsigned_abs();
+            config.snapshot_every_s = (every_s > 0).then_some(every_s);
+            Ok(())
+        },
+    },
+    Key {
+        name: "snapshots.directory",
+        default: "\"\"",
+        meaning: "a local directory to keep snapshots in, instead of the topic <prefix>snapshots",
+        set: |config, value| {
+            let directory = text(value)?;
+            config.snapshot_directory = (!directory.is_empty()).then(|| directory.into());
+            Ok(())
+        },
+    },
+    Key {
         name: "publish.scored",
         default: "false",
         meaning: "also write every record, untouched but for added headers, to <input>.scored",

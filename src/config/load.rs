@@ -144,7 +144,7 @@ mod tests {
             Layer::Set("kafka.properties.security.protocol=ssl"),
             Layer::Option("input.topics", Value::String("b, a".to_owned())),
         ]);
-        assert_eq!(problems, []);
+        assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(config.kafka.brokers, "a:1");
         assert_eq!(config.topics, ["a", "b"]);
         assert_eq!(config.flush_ms, 50);

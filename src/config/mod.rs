@@ -8,6 +8,7 @@ mod load;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 pub use key::{KEYS, Key};
 pub use load::{Layer, Problem, Problems, load};
@@ -32,6 +33,10 @@ pub struct Config {
     pub lateness_ms: i64,
     /// `observe.threads`: worker threads; `None` is one for each core.
     pub threads: Option<usize>,
+    /// `snapshots.every_s`: the pause between two snapshots of a judge, in seconds; `None` takes none.
+    pub snapshot_every_s: Option<u64>,
+    /// `snapshots.directory`: where snapshots are kept; `None` is the snapshots topic.
+    pub snapshot_directory: Option<PathBuf>,
     /// `publish.scored`: whether to write `<input>.scored`.
     pub scored: bool,
     /// `admin.listen`: where the admin pages are served.
@@ -75,6 +80,8 @@ impl Default for Config {
             flush_ms: 500,
             lateness_ms: 5_000,
             threads: None,
+            snapshot_every_s: Some(30),
+            snapshot_directory: None,
             scored: false,
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 9_600)),
         }

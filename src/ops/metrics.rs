@@ -26,6 +26,18 @@ pub fn describe_metrics() {
         "Breaks in the offsets that tallies cover: none in health"
     );
     describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");
+    describe_counter!("eddyline_snapshots_total", Unit::Count, "Snapshots of judges, by result");
+    describe_gauge!("eddyline_snapshot_bytes", Unit::Bytes, "Size of the last snapshot, compressed");
+    describe_histogram!(
+        "eddyline_snapshot_serialise_seconds",
+        Unit::Seconds,
+        "How long the judge was held up by a snapshot"
+    );
+    describe_histogram!(
+        "eddyline_snapshot_write_seconds",
+        Unit::Seconds,
+        "How long a snapshot took to compress and write"
+    );
     describe_counter!("eddyline_restarts_total", Unit::Count, "Times a worker had to connect anew");
     describe_gauge!("eddyline_lag_records", Unit::Count, "Records that wait to be read, by topic and partition");
     describe_gauge!("eddyline_services", Unit::Count, "Services known");

@@ -41,6 +41,8 @@ pub enum Destination {
     DeadLetters,
     /// What was seen: internal.
     Tallies,
+    /// The state of judges: internal; compacted.
+    Snapshots,
     /// The records of this input topic, annotated.
     Scored(Topic),
 }

@@ -1,7 +1,7 @@
 //! The judging half as a task: tallies in, events out.
 //!
-//! Until there are snapshots, a judge reads the retained tallies from the first one, with publishing off up to its committed
-//! offset: what it would say was said. Then it is where it was, and goes live.
+//! When it begins, a judge is restored from its newest snapshot, or learns again from the first tally that is retained; then it reads
+//! the tallies up to its committed offset with publishing off, for what it would say was said. Then it is where it was, and goes live.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
+use super::Snapshotter;
 use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
 use crate::ops::{JudgeMetrics, View};
@@ -40,11 +41,12 @@ pub struct Judging {
     metrics: JudgeMetrics,
     view: Arc<View>,
     shown_at: Instant,
+    snapshotter: Option<Snapshotter>,
 }
 
 impl Judging {
     /// Judges whose events say this of where they come from.
-    pub fn new(provenance: Provenance, view: Arc<View>) -> Self {
+    pub fn new(provenance: Provenance, view: Arc<View>, snapshotter: Option<Snapshotter>) -> Self {
         Self {
             provenance,
             judges: BTreeMap::new(),
@@ -53,6 +55,7 @@ impl Judging {
             metrics: JudgeMetrics::default(),
             view,
             shown_at: Instant::now(),
+            snapshotter,
         }
     }
 }
@@ -62,13 +65,18 @@ impl Task for Judging {
 
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let live_from = committed.map_or(first, |committed| committed.offset);
-        if live_from > first {
-            info!(%partition, from = first.0, to = live_from.0, "learning again from the retained tallies, publishing nothing");
+        let restored = committed.and_then(|committed| self.snapshotter.as_mut()?.restore(partition, committed.offset));
+        let (judge, from) = restored.unwrap_or_else(|| (Judge::new(), first));
+        if from < first {
+            error!(%partition, snapshot = from.0, first = first.0, "tallies were deleted by retention behind the last snapshot");
         }
-        let judged = Judged { judge: Judge::new(), live_from, position: first, committed: live_from };
-        self.judges.insert(partition.clone(), judged);
-        self.view.judge_begins(partition, live_from > first);
-        first
+        let from = from.max(first);
+        if live_from > from {
+            info!(%partition, from = from.0, to = live_from.0, "reading the tallies again, publishing nothing");
+        }
+        self.judges.insert(partition.clone(), Judged { judge, live_from, position: from, committed: live_from });
+        self.view.judge_begins(partition, live_from > from);
+        from
     }
 
     fn revoke(&mut self, partition: &Partition) {
@@ -135,6 +143,16 @@ impl Task for Judging {
         (has_outputs && (caught_up || self.outputs.len() >= OUTPUTS_MAX))
             || (since_commit >= COMMIT_EVERY
                 && (has_outputs || self.judges.values().any(|judged| judged.position > judged.committed)))
+    }
+
+    fn committed(&mut self, is_last: bool) {
+        let Some(snapshotter) = &mut self.snapshotter else { return };
+        for (partition, judged) in &self.judges {
+            // Behind the committed offset a snapshot has nothing to shorten, and beyond it nothing is committed.
+            if judged.position == judged.committed && judged.position >= judged.live_from {
+                snapshotter.offer(partition, &judged.judge, judged.position, is_last);
+            }
+        }
     }
 
     fn seal(&mut self, transaction: &mut Transaction, _wall_ms: i64) {

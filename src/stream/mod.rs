@@ -10,15 +10,20 @@
 //! * **Rebalances are recorded in the callback and handled by the loop**, after what was read so far is committed.
 
 mod judging;
+mod directory;
 pub mod kafka;
 mod log;
 mod observing;
+pub mod snapshot;
+mod snapshotter;
 pub mod supervise;
 mod task;
 mod worker;
 
+pub use directory::DirectoryStore;
 pub use judging::Judging;
 pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Rebalance, Transaction};
 pub use observing::Observing;
+pub use snapshotter::Snapshotter;
 pub use task::Task;
 pub use worker::{Worker, WorkerError};

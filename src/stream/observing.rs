@@ -119,6 +119,8 @@ impl Task for Observing {
         full || (since_commit >= self.flush_every && (self.observer.is_dirty() || !self.outputs.is_empty()))
     }
 
+    fn committed(&mut self, _is_last: bool) {}
+
     fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64) {
         if !self.observer.is_dirty() && self.outputs.is_empty() {
             return;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
-use super::kafka::{KafkaLog, Role, describe};
-use super::{Judging, Observing, Task, Worker, WorkerError};
+use super::kafka::{KafkaLog, Role, TopicStore, describe};
+use super::snapshot::SnapshotStore;
+use super::{DirectoryStore, Judging, Observing, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
 use crate::ops::{Stop, View};
 use crate::record::Topic;
@@ -56,7 +57,24 @@ pub fn observer(
 pub fn judge(shared: &Supervised) -> Result<(), String> {
     let role = Role::judge(&shared.config.kafka);
     let tallies = shared.config.kafka.topic("tallies");
-    supervise(shared, &role, &[&tallies], || Judging::new(shared.config.provenance(), Arc::clone(&shared.view)))
+    supervise(shared, &role, &[&tallies], || {
+        let provenance = shared.config.provenance();
+        let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
+        Judging::new(provenance, Arc::clone(&shared.view), snapshotter)
+    })
+}
+
+/// Where the judge keeps its snapshots; `None` where it takes none, or cannot: it then works as well, and restarts slower.
+fn snapshotter(shared: &Supervised, role: &Role, config_hash: &str) -> Option<Snapshotter> {
+    let (config, every_s) = (&shared.config, shared.config.snapshot_every_s?);
+    let store: Result<Box<dyn SnapshotStore>, _> = match &config.snapshot_directory {
+        Some(directory) => DirectoryStore::open(directory, &config.kafka.prefix).map(|store| Box::new(store) as _),
+        None => Ok(Box::new(TopicStore::new(&config.kafka, role))),
+    };
+    let started = store.map_err(|reason| reason.to_string()).and_then(|store| {
+        Snapshotter::start(store, Duration::from_secs(every_s), config_hash).map_err(|e| e.to_string())
+    });
+    started.inspect_err(|reason| error!("no snapshots are taken: {reason}")).ok()
 }
 
 fn supervise<T: Task>(

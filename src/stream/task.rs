@@ -34,6 +34,9 @@ pub trait Task {
     /// Whether to commit now: so long after the last commit, and whether all that is there was read.
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool;
 
+    /// What was sealed is committed. `is_last`: the partitions are about to be handed over, or the process stops.
+    fn committed(&mut self, is_last: bool);
+
     /// Moves what has to be published, and the positions it came from, into the transaction.
     fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64);
 }

@@ -62,6 +62,9 @@ impl<L: Log, T: Task> Worker<L, T> {
             self.round()?;
         }
         let committed = self.commit(false);
+        if committed.is_ok() {
+            self.task.committed(true);
+        }
         self.log.leave();
         match committed {
             Ok(()) | Err(CommitError::RebalanceFirst | CommitError::Lost(_)) => Ok(()),
@@ -98,6 +101,9 @@ impl<L: Log, T: Task> Worker<L, T> {
         // What a rebalance came before is still to be committed.
         if !self.transaction.is_empty() || self.task.is_due(self.committed_at.elapsed(), self.caught_up) {
             let committed = self.commit(false);
+            if committed.is_ok() {
+                self.task.committed(false);
+            }
             self.settle(committed)?;
         }
         Ok(())
@@ -141,6 +147,9 @@ impl<L: Log, T: Task> Worker<L, T> {
             }
             Rebalance::Revoke { partitions, lost } => {
                 let committed = if lost { Err(CommitError::Lost("taken away".to_owned())) } else { self.commit(true) };
+                if committed.is_ok() {
+                    self.task.committed(true);
+                }
                 for partition in &partitions {
                     self.task.revoke(partition);
                 }

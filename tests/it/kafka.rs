@@ -5,4 +5,5 @@ mod bad_input;
 mod kills;
 mod membership;
 mod outage;
+mod ownership;
 mod same_events;

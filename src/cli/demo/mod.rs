@@ -67,6 +67,7 @@ fn configure(brokers: &str) -> Config {
     config.kafka.instance = "demo".to_owned();
     config.topics = vec![INPUT.0.to_owned()];
     config.threads = Some(2);
+    config.snapshot_every_s = None;
     config
 }
 

@@ -83,6 +83,19 @@ pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
     with_properties(config, kafka)
 }
 
+/// A consumer outside of any group, which reads a topic to its end.
+pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
+    let mut config = common(kafka);
+    config
+        .set("group.id", &role.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true");
+    with_properties(config, kafka)
+}
+
 /// The transactional producer of a group member.
 pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = common(kafka);

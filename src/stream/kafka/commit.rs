@@ -155,6 +155,7 @@ impl KafkaLog {
             Destination::Episodes => self.kafka.topic("episodes"),
             Destination::DeadLetters => self.kafka.topic("deadletters"),
             Destination::Tallies => self.kafka.topic("tallies"),
+            Destination::Snapshots => self.kafka.topic("snapshots"),
             Destination::Scored(topic) => format!("{topic}.scored"),
         }
     }

@@ -93,6 +93,25 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
+        self.deliver(outputs, topic_of)?;
+        let group = group().ok_or_else(|| Failure::Abort("not a member of the group now".to_owned()))?;
+        retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
+        retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
+    }
+
+    /// Sends everything in one transaction that commits no offsets.
+    pub(super) fn send_alone(&self, outputs: &[OutputRecord], topic: &str) -> Result<(), Failure> {
+        let sent = self
+            .deliver(outputs, |_| topic.to_owned())
+            .and_then(|()| retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT)));
+        if sent.is_err() {
+            self.abort()?;
+        }
+        sent
+    }
+
+    /// Begins a transaction and waits until the outputs are delivered in it.
+    fn deliver(&self, outputs: &[OutputRecord], topic_of: impl Fn(&OutputRecord) -> String) -> Result<(), Failure> {
         self.producer.begin_transaction().map_err(|error| Failure::Doubt(format!("begin: {}", describe(&error))))?;
         for output in outputs {
             self.write(output, &topic_of(output))?;
@@ -100,12 +119,10 @@ impl Transactions {
         if !outputs.is_empty() && !native::flush(&self.producer, RETRY_FOR) {
             return Err(Failure::Abort("not delivered in time".to_owned()));
         }
-        if let Some(code) = self.producer.context().take() {
-            return Err(self.undeliverable(code, outputs));
+        match self.producer.context().take() {
+            Some(code) => Err(self.undeliverable(code, outputs)),
+            None => Ok(()),
         }
-        let group = group().ok_or_else(|| Failure::Abort("not a member of the group now".to_owned()))?;
-        retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
-        retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
     }
 
     fn write(&self, output: &OutputRecord, topic: &str) -> Result<(), Failure> {

@@ -124,6 +124,8 @@ fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
         ours("tallies", 1, vec![("retention.ms", MONTH_MS)]),
         ours("anomalies", 6, vec![("retention.ms", MONTH_MS)]),
         ours("episodes", 1, vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000")]),
+        // Small segments, so that what is superseded is soon gone.
+        ours("snapshots", 1, vec![("cleanup.policy", "compact"), ("segment.bytes", "67108864")]),
         ours("deadletters", 1, vec![("retention.ms", MONTH_MS), LARGE]),
     ];
     if config.scored {

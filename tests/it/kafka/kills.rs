@@ -21,7 +21,7 @@ fn kills_change_no_byte_of_what_is_published() {
     let topic = unique("kills");
     client.create_topic(&topic, PARTITIONS, &[]);
     let recording = Recording::shop(i64::from(u16::MAX));
-    let killed = Setup::new(&client, &topic).set("publish.scored", "true");
+    let killed = Setup::new(&client, &topic).set("publish.scored", "true").set("snapshots.every_s", "1");
 
     let mut instances = [killed.start("a"), killed.start("b")];
     for instance in &instances {
@@ -43,10 +43,11 @@ fn kills_change_no_byte_of_what_is_published() {
     }
     ledger::assert_no_open_transaction(&client, &killed);
     ledger::assert_scored_once(&client, &killed);
-    let scored = format!("{topic}.scored");
-    let aborted = client.read(&scored, Isolation::Uncommitted).len() - client.read(&scored, Isolation::Committed).len();
-    eprintln!("{aborted} records of {scored} were in transactions that a kill ended");
-    assert!(aborted > 0, "no kill hit an open transaction: the test has lost its edge");
+    let aborted =
+        |topic: &str| client.read(topic, Isolation::Uncommitted).len() - client.read(topic, Isolation::Committed).len();
+    let (scored, events) = (aborted(&format!("{topic}.scored")), aborted(&killed.ours("anomalies")));
+    eprintln!("in transactions that a kill ended: {scored} scored records, {events} events");
+    assert!(scored > 0, "no kill hit an open transaction: the test has lost its edge");
 
     let undisturbed = Setup::new(&client, &topic);
     let mut instance = undisturbed.start("a");
@@ -72,20 +73,45 @@ fn write(client: &Client, topic: &str, recording: &Recording) {
     client.flush();
 }
 
-/// Kills one instance after the other and starts it again: every second time at a random moment, else as soon as a record
-/// of a transaction appears that is not yet committed.
+/// Kills one instance after the other and starts it again: in the midst of an observer's transaction, in the midst of the
+/// judge's, and at any moment.
 fn kill_in_turn(client: &Client, setup: &Setup, instances: &mut [Instance; 2]) {
     let mut random = Random::new(std::env::var("EDDYLINE_TEST_SEED").map_or(SEED, |seed| seed.parse().unwrap()));
-    let pause = WRITING / 12;
+    let (pause, tallies) = (WRITING / 12, setup.ours("tallies"));
     for kill in 0..KILLS {
-        let which = usize::try_from(random.below(2)).unwrap();
-        std::thread::sleep(pause / 2 + random.time_below(pause / 2));
-        if kill % 2 == 0 {
-            let topic = if kill % 4 == 0 { format!("{}.scored", setup.topic) } else { setup.ours("tallies") };
-            client.watch(&topic, pause / 2, |_| false);
-        }
+        std::thread::sleep(pause / 2 + random.time_below(pause / 4));
+        let ambushed = match kill % 3 {
+            0 => ambush(client, &format!("{}.scored", setup.topic), pause / 2, instances, |partition| {
+                (&setup.topic, partition)
+            }),
+            1 => ambush(client, &setup.ours("anomalies"), pause / 2, instances, |_| (&tallies, 0)),
+            _ => None,
+        };
+        let which = ambushed.unwrap_or_else(|| usize::try_from(random.below(2)).unwrap());
         instances[which].kill();
         std::thread::sleep(random.time_below(Duration::from_millis(500)));
         instances[which] = setup.start(["a", "b"][which]);
     }
+}
+
+/// Kills the instance that just wrote a record to this topic, before its transaction can be committed. `source` tells what an
+/// instance must read to be the writer. Returns which it was, if there was a record in time.
+fn ambush<'a>(
+    client: &Client,
+    topic: &str,
+    limit: Duration,
+    instances: &mut [Instance; 2],
+    source: impl Fn(i32) -> (&'a str, i32),
+) -> Option<usize> {
+    let reading = [instances[0].reading(), instances[1].reading()];
+    let mut ambushed = None;
+    client.watch(topic, limit, |record| {
+        let (topic, partition) = source(record.partition);
+        ambushed = reading.iter().position(|reading| reading.contains(&(topic.to_owned(), partition)));
+        if let Some(which) = ambushed {
+            instances[which].kill();
+        }
+        ambushed.is_none()
+    });
+    ambushed
 }

@@ -83,8 +83,7 @@ fn a_frozen_instance_comes_back_and_commits_nothing_twice() {
         std::thread::sleep(Duration::from_secs(12));
         instances[0].resume();
     });
-    setup.wait_until_judged(&client, Duration::from_secs(90));
-    ledger::assert_all_tallied(&client, &setup);
+    assert_undisturbed(&client, &setup, &recording);
     ledger::assert_scored_once(&client, &setup);
     for instance in &mut instances {
         assert!(instance.is_running(), "a frozen instance comes back in the same process");

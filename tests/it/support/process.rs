@@ -139,7 +139,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// SIGKILL, at once.
+    /// SIGKILL, at once; a second one changes nothing.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -204,6 +204,17 @@ impl Instance {
         let code =
             head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| format!("{path}: {head}"))?;
         Ok((code, body.to_owned()))
+    }
+
+    /// The partitions that it reads, as its status says; none where it does not answer.
+    pub fn reading(&self) -> Vec<(String, i32)> {
+        let Ok((_, status)) = self.get("/status") else { return Vec::new() };
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let read = |partition: &serde_json::Value| {
+            let number = i32::try_from(partition["partition"].as_i64().unwrap()).unwrap();
+            (partition["topic"].as_str().unwrap().to_owned(), number)
+        };
+        status["partitions"].as_array().unwrap().iter().map(read).collect()
     }
 
     /// Waits until it says that it is ready.

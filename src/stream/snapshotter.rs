@@ -1,0 +1,228 @@
+//! Takes snapshots of judges beside their work, and brings judges back from them.
+//!
+//! The judge's thread only serialises its state; compression and writing are done by a thread of this module, so that no
+//! event waits for a snapshot. While one is being written no other is taken.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use metrics::{counter, gauge, histogram};
+use tracing::{debug, error, info, warn};
+
+use super::snapshot::{Snapshot, SnapshotError, SnapshotStore, content_id};
+use crate::record::{Offset, Partition, Second};
+use crate::stage::Judge;
+
+/// A store that two threads use in turn.
+type Store = Arc<Mutex<Box<dyn SnapshotStore>>>;
+
+/// A state on its way to the store.
+struct Job {
+    partition: i32,
+    offset: Offset,
+    judged_until: Option<Second>,
+    state: Vec<u8>,
+    parent: Option<String>,
+    config_hash: String,
+}
+
+/// Snapshots of the judges of one worker.
+pub struct Snapshotter {
+    every: Duration,
+    config_hash: String,
+    store: Store,
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    taken: BTreeMap<Partition, Taken>,
+}
+
+/// The last snapshot of a judge.
+struct Taken {
+    at: Instant,
+    offset: Offset,
+    id: Option<String>,
+}
+
+impl Snapshotter {
+    /// Snapshots every so often into this store.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(store: Box<dyn SnapshotStore>, every: Duration, config_hash: &str) -> std::io::Result<Self> {
+        let store: Store = Arc::new(Mutex::new(store));
+        let (jobs, received) = sync_channel(1);
+        let writer = std::thread::Builder::new().name("snapshots".to_owned()).spawn({
+            let store = Arc::clone(&store);
+            move || write_all(&received, &store)
+        })?;
+        Ok(Self {
+            every,
+            config_hash: config_hash.to_owned(),
+            store,
+            jobs: Some(jobs),
+            writer: Some(writer),
+            taken: BTreeMap::new(),
+        })
+    }
+
+    /// The judge of the newest snapshot that is not beyond what was committed, and the offset of the tallies from which it
+    /// has to go on. `None` where there is none that can be read: the judge then learns again from the tallies.
+    pub fn restore(&mut self, partition: &Partition, committed: Offset) -> Option<(Judge, Offset)> {
+        let started = Instant::now();
+        let newest = lock(&self.store).newest(partition.number, committed);
+        let snapshot = match newest {
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => return None,
+            Err(reason) => {
+                error!(%partition, "{reason}; the state is learnt again from the tallies");
+                return None;
+            }
+        };
+        let judge = snapshot.state().and_then(|state| {
+            Judge::restore(&state).map_err(|reason| SnapshotError::Store(format!("{}: {reason}", snapshot.manifest.id)))
+        });
+        let judge = match judge {
+            Ok(judge) => judge,
+            Err(reason) => {
+                warn!(%partition, "{reason}");
+                return None;
+            }
+        };
+        let offset = Offset(snapshot.manifest.offset);
+        info!(%partition, id = snapshot.manifest.id, offset = offset.0, bytes = snapshot.manifest.bytes.0,
+            millis = started.elapsed().as_millis(), "restored");
+        let id = Some(snapshot.manifest.id);
+        self.taken.insert(partition.clone(), Taken { at: Instant::now(), offset, id });
+        Some((judge, offset))
+    }
+
+    /// Right after a commit: takes a snapshot if it is time, or if it is the last chance.
+    pub fn offer(&mut self, partition: &Partition, judge: &Judge, offset: Offset, is_last: bool) {
+        let taken = self.taken.entry(partition.clone()).or_insert_with(|| Taken {
+            at: Instant::now(),
+            offset: Offset(-1),
+            id: None,
+        });
+        let is_due = is_last || taken.at.elapsed() >= self.every;
+        if !is_due || taken.offset == offset {
+            return;
+        }
+        let Some(jobs) = &self.jobs else { return };
+        let started = Instant::now();
+        let state = match judge.snapshot() {
+            Ok(state) => state,
+            Err(reason) => {
+                error!(%partition, "{reason}");
+                return;
+            }
+        };
+        histogram!("eddyline_snapshot_serialise_seconds").record(started.elapsed());
+        let job = Job {
+            partition: partition.number,
+            offset,
+            judged_until: judge.judged_until(),
+            state,
+            parent: taken.id.clone(),
+            config_hash: self.config_hash.clone(),
+        };
+        let id = content_id(&job.state);
+        let sent = if is_last { jobs.send(job).is_ok() } else { jobs.try_send(job).is_ok() };
+        if sent {
+            taken.at = Instant::now();
+            taken.offset = offset;
+            taken.id = Some(id);
+        }
+    }
+}
+
+impl Drop for Snapshotter {
+    /// Waits until what was taken is written: a clean stop leaves its snapshot.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            error!("the thread that writes snapshots ended by a fault of the program");
+        }
+    }
+}
+
+fn write_all(jobs: &Receiver<Job>, store: &Store) {
+    while let Ok(job) = jobs.recv() {
+        let started = Instant::now();
+        let Job { partition, offset, judged_until, state, parent, config_hash } = job;
+        let snapshot = Snapshot::new(&state, partition, offset, judged_until, &config_hash, parent);
+        let written = snapshot.and_then(|snapshot| lock(store).save(&snapshot).map(|()| snapshot));
+        match written {
+            Ok(snapshot) => {
+                counter!("eddyline_snapshots_total", "result" => "written").increment(1);
+                gauge!("eddyline_snapshot_bytes").set(snapshot.manifest.bytes.1 as f64);
+                histogram!("eddyline_snapshot_write_seconds").record(started.elapsed());
+                debug!(id = snapshot.manifest.id, offset = offset.0, bytes = snapshot.manifest.bytes.1, "snapshot");
+            }
+            Err(reason) => {
+                counter!("eddyline_snapshots_total", "result" => "failed").increment(1);
+                warn!(offset = offset.0, "{reason}; the next one is tried in its turn");
+            }
+        }
+    }
+}
+
+/// A poisoned lock guards a store whose snapshots are whole or not there.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Topic;
+    use crate::stream::DirectoryStore;
+    use crate::stream::snapshot::{Manifest, state_version};
+
+    fn partition() -> Partition {
+        Partition::new(Topic::new("eddyline.tallies"), 0)
+    }
+
+    fn start(directory: &std::path::Path) -> Snapshotter {
+        let store = DirectoryStore::open(directory, "").unwrap();
+        Snapshotter::start(Box::new(store), Duration::from_secs(3_600), "sha256:0").unwrap()
+    }
+
+    fn newest(directory: &std::path::Path) -> Manifest {
+        let mut store = DirectoryStore::open(directory, "").unwrap();
+        store.newest(0, Offset(i64::MAX)).unwrap().unwrap().manifest
+    }
+
+    #[test]
+    fn a_clean_stop_leaves_a_snapshot_with_its_lineage() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut snapshotter = start(directory.path());
+        assert!(snapshotter.restore(&partition(), Offset(9)).is_none());
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), false);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), true);
+        drop(snapshotter);
+        let first = newest(directory.path());
+        assert_eq!((first.offset, first.parent, first.version), (5, None, state_version()));
+
+        let mut snapshotter = start(directory.path());
+        assert_eq!(snapshotter.restore(&partition(), Offset(9)).unwrap().1, Offset(5));
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), true);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(8), true);
+        drop(snapshotter);
+        let second = newest(directory.path());
+        assert_eq!((second.offset, second.parent), (8, Some(first.id)));
+    }
+
+    #[test]
+    fn nothing_beyond_the_commit_is_restored() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut snapshotter = start(directory.path());
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), true);
+        drop(snapshotter);
+        assert!(start(directory.path()).restore(&partition(), Offset(4)).is_none());
+    }
+}
