@@ -145,7 +145,8 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
     let mut has_logger = false;
     for _ in 0..BEHIND_LEVEL_MAX {
         let behind = match rest.as_bytes().first() {
-            Some(b'[') => group(rest).map(|(_, behind)| behind),
+            // `[instance: 7]` belongs to the message: a header has no labels.
+            Some(b'[') => group(rest).filter(|(inner, _)| !inner.contains(": ")).map(|(_, behind)| behind),
             _ => behind_name(rest, &mut has_logger),
         };
         let Some(behind) = behind.map(strip_separators).filter(|behind| !behind.is_empty()) else { break };

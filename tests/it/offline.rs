@@ -7,3 +7,4 @@ mod in_memory;
 mod memory;
 mod purity;
 pub mod shop;
+mod templates;
