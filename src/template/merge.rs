@@ -106,7 +106,7 @@ pub struct Merges {
     /// Lines of each template that is part of no other.
     lines: BTreeMap<TemplateId, u64>,
     /// What was seen in each gap, by the hash of the word.
-    gaps: BTreeMap<Gap, BTreeMap<u64, Filling>>,
+    gaps: BTreeMap<(Gap, u64), Filling>,
     /// Gaps whose words are values.
     merged: BTreeMap<Gap, TemplateId>,
     aliases: BTreeMap<TemplateId, Alias>,
@@ -184,7 +184,11 @@ impl Merges {
 
     fn fill(&mut self, variant: &Variant, template: TemplateId) {
         let filling = Filling { template, look: variant.look };
-        self.gaps.entry(variant.gap).or_default().insert(variant.word, filling);
+        self.gaps.insert((variant.gap, variant.word), filling);
+    }
+
+    fn fillings(&self, gap: Gap) -> impl Iterator<Item = (u64, Filling)> {
+        self.gaps.range((gap, 0)..=(gap, u64::MAX)).map(|(&(_, word), &filling)| (word, filling))
     }
 
     /// Whether the words of a gap are known to be values.
@@ -198,14 +202,14 @@ impl Merges {
     }
 
     fn are_values(&self, gap: Gap) -> bool {
-        let Some(fillings) = self.gaps.get(&gap).filter(|fillings| fillings.len() >= VALUES_MIN) else { return false };
-        let mut roots: Vec<TemplateId> = fillings.values().map(|filling| self.resolve(filling.template)).collect();
+        let fillings: Vec<Filling> = self.fillings(gap).map(|(_, filling)| filling).collect();
+        let mut roots: Vec<TemplateId> = fillings.iter().map(|filling| self.resolve(filling.template)).collect();
         roots.sort_unstable();
         roots.dedup();
         if roots.len() < VALUES_MIN {
             return false;
         }
-        let mostly = |look: Look| fillings.values().filter(|filling| filling.look == look).count() * 2 > fillings.len();
+        let mostly = |look: Look| fillings.iter().filter(|filling| filling.look == look).count() * 2 > fillings.len();
         let once = roots.iter().filter(|root| self.lines.get(root).is_none_or(|&lines| lines <= 1)).count();
         let is_open = once * 2 >= roots.len() && !mostly(Look::State);
         roots.len() >= VALUES_CERTAIN || is_open || mostly(Look::Dotted)
@@ -216,7 +220,9 @@ impl Merges {
         let into = self.resolve(gap.without);
         self.lines.entry(into).or_default();
         self.merged.insert(gap, into);
-        for filling in self.gaps.remove(&gap).unwrap_or_default().into_values() {
+        let fillings: Vec<(u64, Filling)> = self.fillings(gap).collect();
+        for (word, filling) in fillings {
+            self.gaps.remove(&(gap, word));
             let from = self.resolve(filling.template);
             if from == into {
                 continue;
@@ -240,10 +246,7 @@ impl Merges {
         }
         let lines = &self.lines;
         self.merged.retain(|_, into| lines.contains_key(into));
-        self.gaps.retain(|_, fillings| {
-            fillings.retain(|_, filling| lines.contains_key(&filling.template));
-            !fillings.is_empty()
-        });
+        self.gaps.retain(|_, filling| lines.contains_key(&filling.template));
     }
 
     /// Forgets a tenth of the aliases where there are too many: those that only point to others that are alive, longest unseen
