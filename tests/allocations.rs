@@ -105,7 +105,7 @@ impl Way {
 
     fn flush(&mut self) {
         let mut transaction = Transaction::default();
-        self.task.seal(&mut transaction, 0);
+        self.task.seal(&mut transaction);
         assert!(!transaction.outputs.is_empty());
     }
 }

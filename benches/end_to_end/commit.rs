@@ -84,5 +84,5 @@ fn join(log: &mut KafkaLog) -> Partition {
 }
 
 fn poll(log: &mut KafkaLog) {
-    log.poll(Duration::from_millis(10), &mut |_, _| {}).unwrap();
+    log.poll(Duration::from_millis(10), &mut |_, _| std::ops::ControlFlow::Continue(())).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Lines per CPU-second from Kafka to Kafka, beside a consumer that only reads; the cost of a commit; the size of the tallies.
 //!
-//!     cargo bench --bench end_to_end -- [--brokers HOST:PORT] [--rounds 5] [--records 1000000] [--only way|commit|size]
+//!     cargo bench --bench end_to_end -- [--brokers HOST:PORT] [--rounds 5] [--records 1000000] [--rate 3000] [--only way|commit|size]
 //!
 //! Without brokers a Kafka of the tests is started (`tests/kafka/kafka`). See `benches/README.md` for what is measured how.
 #![allow(
@@ -12,6 +12,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
@@ -45,6 +46,9 @@ struct Arguments {
     /// Records of each input topic
     #[arg(long, default_value_t = 1_000_000)]
     records: usize,
+    /// Lines a second of log time, over all partitions
+    #[arg(long, default_value_t = 3_000)]
+    rate: i64,
     /// Only one of the three
     #[arg(long)]
     only: Option<Part>,
@@ -80,7 +84,7 @@ fn main() {
             commit::measure(&brokers);
         }
         if wants(Part::Way) {
-            way::measure(&brokers, &shop, arguments.records, arguments.rounds);
+            way::measure(&brokers, &shop, arguments.records, arguments.rate, arguments.rounds);
         }
     }
 }

@@ -11,8 +11,6 @@ use crate::lines::{Form, Lines};
 use crate::{cpu, min_and_median, topic, unique};
 
 const PARTITIONS: i32 = 8;
-/// Lines of log time a second: a million are five and a half minutes, so the judge's warm-up is among them.
-const LINES_PER_SECOND: i64 = 3_000;
 /// How long one run may take.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -26,13 +24,13 @@ struct Run {
 }
 
 /// Runs both in turn and prints a table of each form of line.
-pub fn measure(brokers: &str, shop: &Lines, records: usize, rounds: usize) {
+pub fn measure(brokers: &str, shop: &Lines, records: usize, lines_per_second: i64, rounds: usize) {
     for (name, form) in [("plain", Form::Plain), ("json", Form::Json)] {
         let topic = unique(&format!("bench-{name}"));
         topic::create(brokers, &topic, PARTITIONS);
-        let bytes = topic::fill(brokers, &topic, PARTITIONS, shop, form, records, LINES_PER_SECOND);
+        let bytes = topic::fill(brokers, &topic, PARTITIONS, shop, form, records, lines_per_second);
         println!(
-            "\n{name}: {records} records of {} bytes, {PARTITIONS} partitions, {LINES_PER_SECOND} lines a second of log time",
+            "\n{name}: {records} records of {} bytes, {PARTITIONS} partitions, {lines_per_second} lines a second of log time",
             bytes / records
         );
         println!("{:>6} {:>10} {:>10} {:>10} {:>10} {:>8}", "round", "bare", "eddyline", "observers", "judge", "ratio");

@@ -51,6 +51,7 @@ fn main() {
     ];
     inputs.extend(input::loghub(RATE));
     for input in &inputs {
+        floor(&mut criterion, input);
         decode(&mut criterion, input);
         template(&mut criterion, input);
         tally(&mut criterion, input);
@@ -63,6 +64,20 @@ fn main() {
     judge(&mut criterion, &own);
     chain(&mut criterion, &own);
     criterion.final_summary();
+}
+
+/// What the other stages are held against: every line is split at its blanks, and every token hashed.
+fn floor(criterion: &mut Bench, input: &Input) {
+    let mut group = criterion.benchmark_group("floor");
+    group.throughput(Throughput::Elements(input.len() as u64));
+    group.bench_function(input.name.as_str(), |bencher| {
+        bencher.iter(|| {
+            for record in input.records() {
+                let tokens = record.value.unwrap_or_default().split(|byte| *byte == b' ');
+                black_box(tokens.fold(0, |hash, token| hash ^ xxhash_rust::xxh3::xxh3_64(token)));
+            }
+        });
+    });
 }
 
 /// The bytes of a record become a line.
@@ -179,9 +194,9 @@ fn flushes(input: &Input, mut each: impl FnMut(Flush)) {
         let time_ms = record.timestamp.unwrap().0;
         if time_ms >= *flush_at_ms.get_or_insert(time_ms + FLUSH_MS) {
             flush_at_ms = Some(time_ms + FLUSH_MS);
-            each(observer.flush(roster.clone(), 0));
+            each(observer.flush(roster.clone()));
         }
     }
     observer.end_of_input(&partition);
-    each(observer.flush(roster, 0));
+    each(observer.flush(roster));
 }

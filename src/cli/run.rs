@@ -17,6 +17,7 @@ use super::Failure;
 use crate::config::{Config, Layer, Problems, load};
 use crate::ops::{Stop, View, describe_metrics, serve};
 use crate::record::Topic;
+use crate::stream::Pace;
 use crate::stream::kafka::{Topics, connect, prepare_topics, refresh_topics};
 use crate::stream::supervise::{Supervised, judge, observer};
 
@@ -141,7 +142,8 @@ impl Instance {
         let threads = config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
         info!(brokers = %config.kafka.brokers, instance = %config.kafka.instance, topics = %config.topics.join(","), threads, "starting");
         let roster = Arc::new(Mutex::new(inputs));
-        let shared = Supervised { config: config.clone(), stop: stop.clone(), view: Arc::clone(&view) };
+        let shared =
+            Supervised { config: config.clone(), stop: stop.clone(), view: Arc::clone(&view), pace: Pace::default() };
         let mut workers = vec![spawn("judge".to_owned(), {
             let shared = shared.clone();
             move || judge(&shared)

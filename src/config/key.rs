@@ -170,7 +170,8 @@ fn topics(value: &Value) -> Result<Vec<String>, String> {
 
 fn set_properties(config: &mut Config, value: &Value) -> Result<(), String> {
     /// What the exactly-once loop depends on, and so sets itself.
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 12] = [
+        "auto.offset.reset",
         "bootstrap.servers",
         "enable.auto.commit",
         "enable.auto.offset.store",
@@ -178,6 +179,8 @@ fn set_properties(config: &mut Config, value: &Value) -> Result<(), String> {
         "group.id",
         "group.instance.id",
         "isolation.level",
+        "statistics.interval.ms",
+        "transaction.timeout.ms",
         "transactional.id",
         "enable.partition.eof",
     ];

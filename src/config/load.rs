@@ -51,9 +51,7 @@ pub fn load(layers: &[Layer<'_>]) -> (Config, Vec<Problem>) {
         match layer {
             Layer::File(name, text) => match text.parse::<Table>() {
                 Ok(table) => set_table(&mut config, "", &table, name, &mut problems),
-                Err(error) => {
-                    problems.push(Problem::new(name, &format!("is not TOML: {}", error.to_string().trim()), ""))
-                }
+                Err(error) => problems.push(not_toml(name, text, &error)),
             },
             Layer::Set(assignment) => match assignment.split_once('=') {
                 Some((key, value)) => {
@@ -68,6 +66,16 @@ pub fn load(layers: &[Layer<'_>]) -> (Config, Vec<Problem>) {
         }
     }
     (config, problems)
+}
+
+/// The key whose values may be secrets.
+const PROPERTIES: &str = "kafka.properties";
+
+/// Where and why a file is no TOML; without the line itself, which may hold a password.
+fn not_toml(name: &str, text: &str, error: &toml::de::Error) -> Problem {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    Problem::new(&format!("{name}, line {line},"), &format!("is not TOML: {}", error.message()), "")
 }
 
 /// `kafka.properties.a.b=c` sets the property `a.b`; any other value is TOML where it reads as such, else a text.
@@ -96,7 +104,9 @@ fn set(config: &mut Config, name: &str, value: &Value, source: &str, problems: &
     match KEYS.iter().find(|key| key.name == name) {
         Some(key) => {
             if let Err(expected) = (key.set)(config, value) {
-                problems.push(Problem::new(&format!("{name} (in {source})"), &expected, &format!("not {value}")));
+                // A property may be a password: its value is never shown.
+                let found = if name == PROPERTIES { String::new() } else { format!("not {value}") };
+                problems.push(Problem::new(&format!("{name} (in {source})"), &expected, &found));
             }
         }
         None => {
@@ -173,5 +183,15 @@ mod tests {
     fn a_file_that_is_no_toml_says_where() {
         let problems = Problems(load(&[Layer::File("f.toml", "a = = 1")]).1);
         assert!(problems.to_string().contains("line 1"), "{problems}");
+    }
+
+    #[test]
+    fn no_property_is_ever_shown() {
+        let both = "[kafka.properties]\n'sasl.password' = 'hunter2'\n'group.id' = 'x'\n";
+        let unquoted = "[kafka.properties]\n'sasl.password' = hunter2\n";
+        for file in [both, unquoted] {
+            let problems = Problems(load(&[Layer::File("f.toml", file)]).1).to_string();
+            assert!(!problems.contains("hunter2") && problems.contains("f.toml"), "{problems}");
+        }
     }
 }

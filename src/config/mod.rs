@@ -94,11 +94,7 @@ impl Config {
     pub fn provenance(&self) -> Provenance {
         let keys = format!("input.format={:?}\nobserve.lateness_ms={}\n", self.format, self.lateness_ms);
         let config_hash = digest(&keys);
-        Provenance {
-            cluster: None,
-            state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))),
-            config_hash,
-        }
+        Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
     }
 
     /// What is wrong only when Kafka is used: nothing to connect to, nothing to read, names that would bite each other.

@@ -70,11 +70,6 @@ impl Decider {
         self.open.iter()
     }
 
-    /// How many problems are remembered.
-    pub fn remembered(&self) -> usize {
-        self.memory.count()
-    }
-
     /// The spans of log time that episodes above `info` cover, and those of a while ago: not to be learnt.
     pub fn told(&self) -> Told {
         let mut told = Told::default();

@@ -192,10 +192,12 @@ impl Episode {
     /// Severity, score, services and first evidence after this finding.
     fn raise(&mut self, finding: &Finding) {
         let first = first_evidence(finding, self.floor);
+        // What was said of the first evidence changes only for a service that joins with an earlier one.
+        let is_open = self.is_draft() || !self.concerns(&finding.feature.service);
         if finding.surprise.is_finite() && finding.surprise > self.surprise {
             (self.surprise, self.threshold) = (finding.surprise, finding.threshold);
         }
-        if self.services.add(finding) {
+        if self.services.add(finding) && is_open {
             self.started = self.started.min(first);
         }
         let reached =
@@ -265,7 +267,7 @@ impl Episode {
             return self.closing;
         }
         if self.is_notice {
-            let is_learnt = matches!(self.kind, Kind::NewTemplate | Kind::NewRelease | Kind::NewService);
+            let is_learnt = matches!(self.kind, Kind::NewTemplate | Kind::NewService);
             let reason = if is_learnt { Reason::Absorbed } else { Reason::Expired };
             return (second.since(self.opened) >= NOTICE_S).then_some(reason);
         }
@@ -336,9 +338,20 @@ impl Episode {
         counted.map(|symptom| symptom.last).max().unwrap_or(self.started).max(self.started)
     }
 
-    /// Lines of evidence so far.
+    /// Lines of evidence so far. A line may be counted by its template, its level and the volume of its service; of each
+    /// service the greatest of these sums stands for all.
     pub fn lines(&self) -> u64 {
-        self.symptoms.values().map(|symptom| symptom.lines).sum()
+        let mut sums: BTreeMap<&Service, [u64; 3]> = BTreeMap::new();
+        for (feature, symptom) in &self.symptoms {
+            let [templates, levels, whole] = sums.entry(&feature.service).or_default();
+            let sum = match feature.subject {
+                Subject::Template(_) | Subject::Heartbeat(_) => templates,
+                Subject::Level(_) => levels,
+                Subject::Volume | Subject::Mix(_) | Subject::Service => whole,
+            };
+            *sum += symptom.lines;
+        }
+        sums.into_values().filter_map(|sums| sums.into_iter().max()).sum()
     }
 
     /// The span of log time that each of its services was not itself, a little widened and no longer than a shift of a level

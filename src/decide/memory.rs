@@ -86,8 +86,7 @@ impl Memory {
         }
     }
 
-    /// How many problems are remembered.
-    pub(super) fn count(&self) -> usize {
+    fn count(&self) -> usize {
         self.past.values().map(BTreeMap::len).sum()
     }
 }

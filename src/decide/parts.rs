@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Second, Service};
-use crate::score::{Finding, Severity};
+use crate::score::{Finding, Kind, Severity};
 
 /// How many services an episode names.
 pub const SERVICES_MAX: usize = 10;
@@ -17,6 +17,8 @@ struct Part {
     found: Second,
     surprise: f64,
     has_errors: bool,
+    /// Whether some of them are of a new template: that says what broke, where a count only says that something did.
+    has_new_errors: bool,
 }
 
 /// The services of an episode; they only grow, up to [`SERVICES_MAX`].
@@ -32,10 +34,12 @@ impl Parts {
         if self.parts.len() >= SERVICES_MAX && !self.parts.contains_key(service) {
             return false;
         }
-        let start = Part { found: finding.second, surprise: 0.0, has_errors: false };
+        let start = Part { found: finding.second, surprise: 0.0, has_errors: false, has_new_errors: false };
         let part = self.parts.entry(service.clone()).or_insert(start);
         part.surprise = part.surprise.max(finding.surprise);
-        part.has_errors |= finding.severity >= Severity::Error;
+        let has_errors = finding.severity >= Severity::Error && finding.is_about_errors();
+        part.has_errors |= has_errors;
+        part.has_new_errors |= has_errors && finding.kind == Kind::NewTemplate;
         true
     }
 
@@ -49,19 +53,20 @@ impl Parts {
         self.parts.len()
     }
 
-    /// In how many of them there are errors.
+    /// In how many of them there are lines of error level among the evidence.
     pub(super) fn with_errors(&self) -> usize {
         self.parts.values().filter(|part| part.has_errors).count()
     }
 
-    /// Each and when it was first found, the most probable origin first: by that time (in steps of [`TOGETHER_S`]), then
-    /// surprise, then name. The time of the finding tells more than that of the evidence, which is a guess in long windows.
+    /// Each and when it was first found, the most probable origin first: by that time (in steps of [`TOGETHER_S`]), then by new
+    /// errors, surprise, and name. The time of the finding tells more than that of the evidence, which is a guess in long windows.
     pub(super) fn ranked(&self) -> Vec<(&Service, Second)> {
         let earliest = self.parts.values().map(|part| part.found).min().unwrap_or_default();
         let mut services: Vec<_> = self.parts.iter().collect();
         services.sort_by(|(name_a, a), (name_b, b)| {
             let step = |part: &Part| part.found.since(earliest) / TOGETHER_S;
-            step(a).cmp(&step(b)).then(b.surprise.total_cmp(&a.surprise)).then(name_a.cmp(name_b))
+            let order = step(a).cmp(&step(b)).then(b.has_new_errors.cmp(&a.has_new_errors));
+            order.then(b.surprise.total_cmp(&a.surprise)).then(name_a.cmp(name_b))
         });
         services.into_iter().map(|(service, part)| (service, part.found)).collect()
     }

@@ -4,15 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Second;
 use crate::score::{Direction, Finding, Kind, Severity, Subject, TemplateFacts};
-use crate::vectorise::Cell;
+use crate::vectorise::{Cell, TemplateTally};
 
 /// How long a symptom has no evidence before it is over, in seconds. Longer ones let an episode swallow the next fault.
 pub(super) const QUIET_S: i64 = 40;
 /// After how long a new template that keeps coming is a part of normal life, in seconds.
 pub(super) const ABSORB_S: i64 = 600;
-
-/// How far before a finding of a rate its evidence may begin, in seconds: a longer window also holds what is usual.
-const ONSET_S: i64 = 9;
 
 /// What prolongs a symptom besides findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,10 +144,13 @@ impl Symptom {
             return;
         }
         let written = cell.map_or(0, |cell| self.lines_in(cell));
+        // Lines of any level end the silence of a service.
+        let is_of_service = self.finding.feature.subject == Subject::Volume;
+        let is_absent = written == 0 && !(is_of_service && cell.is_some_and(|cell| cell.total() > 0));
         match self.life {
             _ if self.end.is_some() => {}
             Life::WhilePresent if written > 0 => self.last = second,
-            Life::WhileAbsent if written == 0 => self.last = second,
+            Life::WhileAbsent if is_absent => self.last = second,
             Life::WhileAbsent => self.life = Life::Findings,
             Life::WhilePresent | Life::Findings => {}
         }
@@ -163,14 +163,18 @@ impl Symptom {
         }
     }
 
-    /// The lines of a second that it is about.
+    /// The lines of a second that it is about: those that the models count, and all where a template is new.
     fn lines_in(&self, cell: &Cell) -> u64 {
         match self.finding.feature.subject {
-            Subject::Template(id) | Subject::Heartbeat(id) => {
+            Subject::Template(id) if self.is_novelty() => {
                 cell.templates.get(&id).map_or(0, |tally| tally.total() + tally.late)
             }
-            Subject::Level(level) => cell.lines.iter().skip(level.index()).sum(),
-            Subject::Volume | Subject::Mix(_) | Subject::Service => cell.total(),
+            Subject::Template(id) | Subject::Heartbeat(id) => {
+                cell.templates.get(&id).map_or(0, TemplateTally::countable)
+            }
+            Subject::Level(level) => cell.at_level(level),
+            Subject::Volume => cell.countable(),
+            Subject::Mix(_) | Subject::Service => cell.total(),
         }
     }
 
@@ -204,9 +208,5 @@ impl Symptom {
 
 /// The first second with evidence for a finding; none before `floor` counts, for an earlier episode had that.
 pub(super) fn first_evidence(finding: &Finding, floor: Second) -> Second {
-    let onset = match finding.kind {
-        Kind::Silence => finding.window.start,
-        _ => finding.window.start.max(finding.second.plus(-ONSET_S)),
-    };
-    onset.max(floor).min(finding.second)
+    finding.onset.max(floor).min(finding.second)
 }

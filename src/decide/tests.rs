@@ -43,7 +43,7 @@ pub(crate) fn finding(at: i64, service: &str, subject: Subject, kind: Kind, seve
         _ => Direction::Up,
     };
     let detector = match kind {
-        Kind::NewTemplate | Kind::NewService | Kind::NewRelease => Detector::Novelty,
+        Kind::NewTemplate | Kind::NewService => Detector::Novelty,
         Kind::Silence => Detector::Silence,
         Kind::ClusterOutlier => Detector::Mix,
         _ => Detector::Rate,
@@ -77,6 +77,7 @@ pub(crate) fn finding(at: i64, service: &str, subject: Subject, kind: Kind, seve
         surprise: if severity == Severity::Info { 0.0 } else { 9.5 },
         threshold: if severity == Severity::Info { 0.0 } else { 8.0 },
         window: Window { start: second.plus(-9), end: second.plus(1) },
+        onset: second.plus(-9),
         figures: Figures { observed: 412.0, expected: 3.1, expected_low: 0.0, expected_high: 9.0 },
         evidence_lines: 10,
         template,
@@ -163,6 +164,97 @@ fn services_that_fail_together_are_one_episode() {
     let mut elsewhere = spike(400, "db", 1, Severity::Error);
     elsewhere.feature.service = Service::new(Some("stage"), "db");
     assert_eq!(&*step(&mut decider, 400, vec![elsewhere])[0].dedup_key, "stage/db:t0000000000000001");
+}
+
+#[test]
+fn the_origin_is_the_service_with_a_new_error_where_all_began_together() {
+    let mut decider = Decider::new();
+    let mut access = finding(0, "access", Subject::Level(Level::Error), Kind::RateSpike, Severity::Error);
+    access.surprise = 50.0;
+    let exception = |at| finding(at, "shop", template(1), Kind::NewTemplate, Severity::Error);
+    let opened = step(&mut decider, 0, vec![access.clone(), exception(0)]);
+    let first = |message: &Message| message.services[0].0.to_string();
+    assert_eq!((first(&opened[0]), &*opened[0].dedup_key), ("shop".into(), "prod/shop:t0000000000000001"));
+    let mut decider = Decider::new();
+    step(&mut decider, 0, vec![access]);
+    step(&mut decider, 5, vec![exception(5)]);
+    let closed = quiet(&mut decider, 6..100, &[]);
+    assert_eq!(first(&closed[0]), "access", "five seconds later is later");
+}
+
+#[test]
+fn silent_services_are_no_services_with_errors() {
+    let mut decider = Decider::new();
+    let silent = |name| finding(0, name, Subject::Volume, Kind::Silence, Severity::Critical);
+    let heartbeat = finding(0, "d", Subject::Heartbeat(TemplateId(1)), Kind::Silence, Severity::Error);
+    let opened = step(&mut decider, 0, vec![silent("a"), silent("b"), silent("c"), heartbeat]);
+    assert_eq!((opened[0].severity, opened[0].services_with_errors), (Severity::Critical, 0));
+}
+
+#[test]
+fn a_line_that_several_symptoms_count_is_one_line() {
+    let mut decider = Decider::new();
+    let of = |service, subject, lines| {
+        let mut one = finding(0, service, subject, Kind::RateSpike, Severity::Error);
+        one.evidence_lines = lines;
+        one
+    };
+    let levels = [(Level::Warn, 4), (Level::Error, 18)].map(|(level, lines)| of("a", Subject::Level(level), lines));
+    let templates = [(1, 15), (2, 5)].map(|(id, lines)| of("a", template(id), lines));
+    let mut found = vec![of("a", Subject::Volume, 21), of("b", template(1), 3), of("b", Subject::Volume, 2)];
+    found.extend(levels.into_iter().chain(templates));
+    assert_eq!(step(&mut decider, 0, found)[0].lines, 22 + 3);
+}
+
+#[test]
+fn what_was_said_to_have_started_moves_only_for_a_service_with_older_evidence() {
+    let mut decider = Decider::new();
+    let since = |at, service, id, onset| {
+        let mut one = spike(at, service, id, Severity::Error);
+        one.onset = Second(START + onset);
+        one
+    };
+    let started = |messages: &[Message]| messages.last().map(|message| message.started.0 - START);
+    assert_eq!(started(&step(&mut decider, 10, vec![since(10, "a", 1, 8)])), Some(8));
+    step(&mut decider, 11, vec![since(11, "a", 2, 3)]);
+    assert_eq!(decider.open().next().map(|episode| episode.started.0 - START), Some(8), "the same service");
+    step(&mut decider, 12, vec![since(12, "b", 2, 12)]);
+    step(&mut decider, 13, vec![since(13, "c", 2, 5)]);
+    assert_eq!(started(&quiet(&mut decider, 14..100, &[])), Some(5));
+}
+
+#[test]
+fn what_is_counted_on_a_resolve_is_what_the_models_count() {
+    let service = Service::new(Some("prod"), "a");
+    let lines = [1, 20, 300, 4_000, 50_000, 600_000];
+    let mut cell = Cell { lines, ..Cell::default() };
+    cell.templates.insert(TemplateId(1), TemplateTally { lines, late: 7_000_000, ..TemplateTally::default() });
+    let rate = Kind::RateSpike;
+    for (subject, kind, expected) in [
+        (Subject::Level(Level::Warn), rate, 4_000),
+        (Subject::Level(Level::Error), rate, 650_000),
+        (Subject::Volume, rate, 654_300),
+        (template(1), rate, 654_300),
+        (template(1), Kind::NewTemplate, 7_654_321),
+    ] {
+        let mut decider = Decider::new();
+        step(&mut decider, 0, vec![finding(0, "a", subject, kind, Severity::Error)]);
+        let cells = BTreeMap::from([(service.clone(), cell.clone())]);
+        decider.step(&ClosedSecond { second: Second(START + 1), cells }, Judgement::default(), &Known);
+        let episode = decider.open().next().unwrap();
+        let symptom = episode.symptoms()[0].clone();
+        let counted = if kind == Kind::NewTemplate { symptom.lines - 10 } else { symptom.quiet_lines };
+        assert_eq!(counted, expected, "{subject:?} {kind:?}");
+    }
+    // Lines of any level end the silence of a service.
+    let mut decider = Decider::new();
+    step(&mut decider, 0, vec![finding(0, "a", Subject::Volume, Kind::Silence, Severity::Critical)]);
+    for at in 1..50 {
+        let cell = Cell { lines: [0, 1, 0, 0, 0, 0], ..Cell::default() };
+        let second = ClosedSecond { second: Second(START + at), cells: BTreeMap::from([(service.clone(), cell)]) };
+        decider.step(&second, Judgement::default(), &Known);
+    }
+    assert_eq!(decider.open().count(), 0);
 }
 
 #[test]
@@ -264,7 +356,9 @@ fn what_comes_back_has_the_same_key_and_its_history() {
     quiet(&mut decider, 1_001..1_100, &[]);
     let other = step(&mut decider, 2_000, vec![spike(2_000, "c", 7, Severity::Error)]);
     assert_eq!((&*other[0].dedup_key, &other[0].recurrence), ("prod/c:t0000000000000007", &None));
-    assert_eq!(decider.remembered(), 1);
+    quiet(&mut decider, 2_001..2_100, &[]);
+    let third = step(&mut decider, 3_000, vec![spike(3_000, "b", 2, Severity::Error)]);
+    assert_eq!(third[0].recurrence.as_ref().map(|past| past.count), Some(2), "both are remembered as one problem");
 }
 
 #[test]
@@ -365,6 +459,7 @@ pub(crate) fn scenario(seconds: &[RandomSecond]) -> Vec<(ClosedSecond, Judgement
             one.surprise = f64::from(surprise) * 6.0;
             one.threshold = f64::from(surprise.min(8));
             one.window.start = one.window.start.plus(-i64::from(surprise) * 5);
+            one.onset = if kind == Kind::Silence { one.window.start } else { one.onset };
             findings.push(one);
         }
         let adopted = findings.iter().filter(|_| *adopts).map(|f| f.feature.clone()).collect();

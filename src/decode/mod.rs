@@ -64,6 +64,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Decoder {
     format: Format,
+    written_by_ms: Option<i64>,
     names: FieldNames,
     /// The value with its invalid UTF-8 replaced.
     lossy: String,
@@ -113,6 +114,7 @@ impl Decoder {
     pub fn new(format: Format) -> Self {
         Self {
             format,
+            written_by_ms: None,
             names: FieldNames::new(),
             lossy: String::new(),
             path: String::new(),
@@ -123,6 +125,12 @@ impl Decoder {
             host: String::new(),
             environment: String::new(),
         }
+    }
+
+    /// Lines of records without a timestamp were written before this moment, in milliseconds since 1970: it gives the year where
+    /// a stamp has none.
+    pub fn written_by(&mut self, moment_ms: i64) {
+        self.written_by_ms = Some(moment_ms);
     }
 
     /// The line of a record. Linear in the length of the value.
@@ -137,7 +145,7 @@ impl Decoder {
         if value.len() > VALUE_BYTES_MAX {
             return Err(NotALine::Reject(Reject::TooLong { limit_bytes: VALUE_BYTES_MAX }));
         }
-        let Self { format, names, lossy, path, outer, inner, plain, service, host, environment } = self;
+        let Self { format, names, lossy, path, outer, inner, plain, service, host, environment, written_by_ms } = self;
         let value = text::from_utf8_lossy(value, lossy).trim_start_matches('\u{feff}');
         let trimmed = value.trim_ascii();
         if trimmed.is_empty() {
@@ -147,7 +155,7 @@ impl Decoder {
             return Err(NotALine::Reject(Reject::Binary));
         }
 
-        let record_ms = record.timestamp.map(|(ms, _)| ms);
+        let record_ms = record.timestamp.map(|(ms, _)| ms).or(*written_by_ms);
         let reader = json::Reader { names, path, record_ms };
         let object = match format {
             Format::Text => None,

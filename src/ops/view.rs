@@ -137,6 +137,7 @@ impl View {
 
     /// A partition is not read here any more.
     pub fn forget_partition(&self, partition: &Partition) {
+        self.lag(partition, 0);
         self.partitions.remove(partition);
     }
 
@@ -177,7 +178,10 @@ impl View {
     /// A judge is at work elsewhere now.
     pub fn forget_judge(&self, partition: &Partition) {
         self.judges.remove(partition);
-        self.partitions.remove(partition);
+        self.forget_partition(partition);
+        for gauge in ["eddyline_services", "eddyline_templates", "eddyline_open_episodes", "eddyline_open_seconds"] {
+            metrics::gauge!(gauge).set(0.0);
+        }
     }
 
     /// The workers that did not go round for too long.

@@ -35,11 +35,10 @@ fn headers(event: &AnomalyEvent) -> Vec<Header> {
         Severity::Error => ("17", "ERROR"),
         Severity::Critical => ("21", "FATAL"),
     };
-    let cluster = event.source.cluster.as_deref().unwrap_or("default");
     vec![
         Header::new("ce_specversion", "1.0"),
         Header::new("ce_id", event.event_id.as_str()),
-        Header::new("ce_source", format!("/eddyline/{}", percent_encoded(cluster))),
+        Header::new("ce_source", "/eddyline/default"),
         Header::new("ce_type", format!("eddyline.anomaly.v1.{}", event.status.word())),
         Header::new("ce_time", event.time.as_str()),
         Header::new("ce_subject", event.dedup_key.as_str()),
@@ -49,11 +48,4 @@ fn headers(event: &AnomalyEvent) -> Vec<Header> {
         Header::new("ce_severitytext", word),
         Header::new("content-type", "application/json"),
     ]
-}
-
-/// A text as a segment of a URI (RFC 3986 §2.3).
-fn percent_encoded(text: &str) -> String {
-    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let encode = |byte: u8| if is_unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    text.bytes().map(encode).collect()
 }

@@ -8,14 +8,11 @@ use super::narrative::narrative;
 use super::summary::summary;
 use super::text::{public, public_text, round};
 use crate::decide::{Message, Symptom, anchor, cluster_id, identity, rfc3339};
-use crate::score::{Detector, Direction, Kind};
+use crate::score::{Detector, Direction};
+use crate::vectorise::{ELLIPSIS, SAMPLE_BYTES_MAX};
 
 /// How many samples an event brings.
 const SAMPLES_MAX: usize = 5;
-/// How long a sample is, in bytes.
-const SAMPLE_BYTES_MAX: usize = 512;
-/// How long the text of a template is, in bytes.
-const TEMPLATE_BYTES_MAX: usize = 2_048;
 /// The smallest p-value that is said: what is beyond it is beyond any model.
 const SURPRISE_MAX: f64 = 300.0;
 /// The bands: from which `-log10 p` on evidence is called so. A detector's own threshold lies at about 8.
@@ -24,8 +21,6 @@ const BANDS: [(f64, &str); 3] = [(8.0, "very_high"), (4.0, "high"), (2.0, "mediu
 /// Who says so: what of the process is a part of its events. The same configuration gives the same provenance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// The name of the Kafka cluster, where the configuration gives one.
-    pub cluster: Option<String>,
     /// Hash of what changes a model by decree: code version, configuration, promotions, verdicts.
     pub state_id: String,
     /// Hash of the configuration.
@@ -39,7 +34,7 @@ pub fn compose(message: &Message, provenance: &Provenance) -> AnomalyEvent {
         crate::decide::Status::Update { changed } => (Status::Update, changed.clone(), None),
         crate::decide::Status::Resolve { reason } => (Status::Resolve, Vec::new(), Some(*reason)),
     };
-    let source = source(message, provenance);
+    let source = source(message);
     let services: Vec<String> = message.services.iter().map(|(name, _)| identity(name).into_owned()).collect();
     let template = template(message);
     AnomalyEvent {
@@ -52,7 +47,7 @@ pub fn compose(message: &Message, provenance: &Provenance) -> AnomalyEvent {
         status,
         changed,
         resolve_reason: reason,
-        kind: if message.kind == Kind::NewRelease { Kind::NewTemplate } else { message.kind },
+        kind: message.kind,
         detector: message.detector.name(),
         severity: message.severity,
         summary: summary(message),
@@ -95,8 +90,8 @@ fn entity(message: &Message, service: Option<&String>) -> Entity {
 /// The lead's template, and whether its text was cut.
 fn template(message: &Message) -> Option<(Template, bool)> {
     let facts = message.lead.finding.template.as_ref()?;
-    let text = public_text(&facts.text, TEMPLATE_BYTES_MAX);
-    let is_cut = facts.text.len() > TEMPLATE_BYTES_MAX;
+    let text = public_text(&facts.text, SAMPLE_BYTES_MAX);
+    let is_cut = facts.text.ends_with(ELLIPSIS) || text.ends_with(ELLIPSIS);
     let template = Template {
         id: facts.id.to_string(),
         text,
@@ -171,7 +166,7 @@ fn samples(message: &Message, main_topic: &str) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
     for symptom in std::iter::once(&message.lead).chain(&message.others) {
         let Some(sample) = &symptom.finding.sample else { continue };
-        let Some(public) = public(&sample.text, SAMPLE_BYTES_MAX) else { continue };
+        let Some(public) = public(&sample.shown(), SAMPLE_BYTES_MAX) else { continue };
         let topic = identity(&sample.topic);
         let entry = Sample {
             text: public.text,
@@ -190,7 +185,7 @@ fn samples(message: &Message, main_topic: &str) -> Vec<Sample> {
 }
 
 /// The records to read; the topic of the first range stands for all that do not name another.
-fn source(message: &Message, provenance: &Provenance) -> Source {
+fn source(message: &Message) -> Source {
     let main = message.ranges.first().map_or_else(String::new, |range| identity(&range.topic).into_owned());
     let range = |range: &crate::decide::Range| {
         let topic = identity(&range.topic);
@@ -201,7 +196,7 @@ fn source(message: &Message, provenance: &Provenance) -> Source {
             last_offset: range.last.max(0),
         }
     };
-    Source { cluster: provenance.cluster.clone(), ranges: message.ranges.iter().map(range).collect(), topic: main }
+    Source { ranges: message.ranges.iter().map(range).collect(), topic: main }
 }
 
 fn model(message: &Message, provenance: &Provenance) -> Model {

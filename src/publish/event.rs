@@ -271,10 +271,7 @@ pub struct Sample {
 /// The records to read again.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Source {
-    /// The Kafka cluster, where it is configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-    /// The topic; in a range or sample only where it is not that of the source.
+    /// The topic of the first range.
     pub topic: String,
     /// The ranges, by topic and partition.
     pub ranges: Vec<Range>,

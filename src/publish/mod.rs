@@ -80,6 +80,15 @@ pub struct OutputRecord {
     pub timestamp_ms: Option<i64>,
 }
 
+impl OutputRecord {
+    /// The bytes of its key, value and headers.
+    pub fn size_bytes(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|header| header.name.len() + length(&header.value));
+        length(&self.key) + length(&self.value) + headers.sum::<usize>()
+    }
+}
+
 /// An input record as it was read, to be passed on untouched.
 #[derive(Clone, Copy, Debug)]
 pub struct Original<'a> {

@@ -106,7 +106,7 @@ fn expectation(message: &Message) -> String {
     let figures = message.figures.unwrap_or(finding.figures);
     let learnt = format!("learnt from {} of this service", counted(&message.trained_lines.to_string(), "line"));
     match finding.kind {
-        Kind::NewTemplate | Kind::NewRelease => format!("No such line came before; {learnt}."),
+        Kind::NewTemplate => format!("No such line came before; {learnt}."),
         Kind::NewService | Kind::ClusterOutlier | Kind::Silence => String::new(),
         Kind::RateSpike | Kind::RateDrop | Kind::LevelShift => {
             let (low, high) = (said(figures.expected_low), said(figures.expected_high));

@@ -69,7 +69,7 @@ fn fact(finding: &Finding, figures: &Figures, are_gaps: bool, window: Window, qu
     };
     let within = span(window.end.since(window.start));
     match finding.kind {
-        Kind::NewTemplate | Kind::NewRelease => format!("{lines} in {within}, never seen before"),
+        Kind::NewTemplate => format!("{lines} in {within}, never seen before"),
         Kind::NewService => format!("a service never seen before, {lines} in {within}"),
         Kind::ClusterOutlier => format!("an unusual mix of lines in {within}"),
         Kind::RateDrop => format!("only {lines} in {within}, expected {expected}"),

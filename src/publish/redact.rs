@@ -30,7 +30,7 @@ const PATTERNS: [(&str, &str); 13] = [
     ),
     (
         "secret",
-        r#"(?i)(?P<keep>(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*(?:=>|:=|=|:)\s*)(?P<value>"[^"]*"|'[^']*'|[^\s,;&"'{}()\[\]>][^\s,;&"'{}()\[\]]*)"#,
+        r#"(?i)(?P<keep>(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*(?:=>|:=|=|:)\s*)(?P<value>"[^"]*(?:"|$)|'[^']*(?:'|$)|[^\s,;&"'{}()\[\]>][^\s,;&"'{}()\[\]]*)"#,
     ),
     ("email", r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+\b"),
     ("card", r"\b[2-6](?:[ -]?[0-9]){12,18}\b"),
@@ -94,6 +94,9 @@ mod tests {
         for (text, want) in [
             ("login password=hunter2 ok", "login password=[REDACTED:secret] ok"),
             (r#"{"api_key": "abc123", "n": 1}"#, r#"{"api_key": [REDACTED:secret], "n": 1}"#),
+            // The text was cut.
+            (r#"{"password": "correct horse"#, r#"{"password": [REDACTED:secret]"#),
+            ("password='correct horse", "password=[REDACTED:secret]"),
             ("db_passwd: s3cr3t!", "db_passwd: [REDACTED:secret]"),
             ("password=>hunter2", "password=>[REDACTED:secret]"),
             ("Authorization: Bearer abcdef123456", "Authorization: Bearer [REDACTED:authorization]"),

@@ -81,7 +81,7 @@ fn ending(message: &Message, reason: Reason, quote_chars: usize) -> String {
 fn usual_now(message: &Message, subject: &str) -> String {
     let age = span(message.time.second().since(message.started));
     match message.lead.finding.kind {
-        Kind::NewTemplate | Kind::NewRelease => format!("{subject} is known after {age}"),
+        Kind::NewTemplate => format!("{subject} is known after {age}"),
         Kind::NewService => format!("the service is known after {age}"),
         Kind::Silence => format!("{subject} not expected any more after {age} of silence"),
         _ => format!("{subject} at this rate for {age}"),

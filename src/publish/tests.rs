@@ -8,10 +8,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::decide::tests::{START, finding, random_seconds, said, scenario, second, template};
 use crate::decide::{Decider, Message, Models};
-use crate::record::{Level, Second, Service, TemplateId, TimeBasis};
+use crate::record::{Level, Offset, Partition, Second, Service, TemplateId, TimeBasis, Topic};
 use crate::score::{
     Feature, Figures, Finding, Judgement, Kind, NearestCluster, Severity, Subject, Window, WindowFacts,
 };
+use crate::template::Skeletoniser;
+use crate::vectorise::{Collector, Line, Sample};
 
 /// Models that know nothing.
 struct Nothing;
@@ -27,11 +29,7 @@ impl Models for Nothing {
 }
 
 fn provenance() -> Provenance {
-    Provenance {
-        cluster: None,
-        state_id: "sha256:9f2c7ab41e0d83c6".into(),
-        config_hash: "sha256:51ab907d22c4ee18".into(),
-    }
+    Provenance { state_id: "sha256:9f2c7ab41e0d83c6".into(), config_hash: "sha256:51ab907d22c4ee18".into() }
 }
 
 /// What is said over a second with these findings and the ten minutes after it.
@@ -110,7 +108,7 @@ fn every_kind_has_its_words() {
 
 #[test]
 fn hostile_texts_make_small_valid_events() {
-    let long = "\u{202e}\"\\\n\u{0}é password=x ".repeat(40_000);
+    let long = "\u{202e}\"\\\n\u{0}é password=x ".repeat(24) + "…";
     let endless = "\u{0}\"ü/".repeat(40_000);
     let mut findings = Vec::new();
     for n in 0..70_u64 {
@@ -143,6 +141,83 @@ fn hostile_texts_make_small_valid_events() {
         assert!(!json.contains("password=x"));
         assert!(event.summary.chars().count() <= 1_024);
         assert!(event.truncated);
+    }
+}
+
+/// What the observing half keeps of a line.
+fn sample_of(text: &str) -> Sample {
+    let partition = Partition::new(Topic::new("logs.app"), 3);
+    let mut skeletoniser = Skeletoniser::new();
+    let mut collector = Collector::default();
+    collector.add(&Line {
+        partition: &partition,
+        offset: Offset(1),
+        time: Second(START).start(),
+        late: false,
+        basis: TimeBasis::Log,
+        environment: None,
+        service: "checkout",
+        host: None,
+        level: Level::Error,
+        template: Some((text, skeletoniser.skeletonise(text))),
+    });
+    let mut cells = collector.take().into_values().flat_map(BTreeMap::into_values);
+    let tally = cells.next().unwrap().templates.into_values().next().unwrap();
+    tally.sample.unwrap()
+}
+
+#[test]
+fn no_half_of_a_secret_is_published_wherever_a_line_is_cut() {
+    for (secret, known_by) in [
+        ("key ghp_0123456789abcdefghijABCDEFGHIJ012345 used", "ghp"),
+        (r#"login {"password": "correct horse battery staple"} failed"#, "correct"),
+        ("card 4111 1111 1111 1111 declined", "4111"),
+        ("open postgres://app:pa55word@db:5432/x", "pa55"),
+        ("mail to jane.doe@example.com now", "jane"),
+    ] {
+        for before in 512 - secret.len()..512 {
+            let line = format!("{} {secret}; {}", "x".repeat(before - 1), "y".repeat(600));
+            let sample = sample_of(&line);
+            assert!(sample.truncated && sample.text.len() <= 512);
+            let mut one = finding(58, "checkout", template(1), Kind::RateSpike, Severity::Error);
+            one.sample = Some(sample);
+            let samples = story(vec![one]).remove(0).samples;
+            assert!(samples[0].truncated);
+            let text = &samples[0].text;
+            assert!(text.ends_with('…') || text.ends_with("[REDACTED:secret]"), "{text}");
+            assert!(!text.contains(known_by), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_text_that_was_cut_ends_with_an_ellipsis_and_says_so() {
+    let event = |text: &str| {
+        let mut one = finding(58, "checkout", template(1), Kind::RateSpike, Severity::Error);
+        if let Some(template) = &mut one.template {
+            template.text = Arc::from(text);
+        }
+        story(vec![one]).remove(0)
+    };
+    let whole = event("all of it");
+    assert_eq!((whole.truncated, whole.template.unwrap().text.as_str()), (false, "all of it"));
+    let cut = event("only the beginning …");
+    assert_eq!((cut.truncated, cut.template.unwrap().text.as_str()), (true, "only the beginning …"));
+    // Redaction makes texts longer.
+    let grown = event(&"a@b.c ".repeat(85));
+    assert!(grown.truncated && grown.template.unwrap().text.ends_with('…'));
+}
+
+#[test]
+fn a_line_of_nothing_that_can_be_read_is_named_so() {
+    for text in ["", "\u{7f}\u{7f}", " "] {
+        let mut one = finding(58, "checkout", template(1), Kind::NewTemplate, Severity::Error);
+        if let (Some(template), Some(sample)) = (&mut one.template, &mut one.sample) {
+            (template.text, sample.text) = (Arc::from(text), Arc::from("\u{7f}"));
+        }
+        let event = story(vec![one]).remove(0);
+        assert_eq!(event.template.unwrap().text, "(unprintable)");
+        assert!(event.summary.contains("error lines '(unprintable)' in 10 s"), "{}", event.summary);
     }
 }
 

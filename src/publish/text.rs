@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use super::redact::redact;
 use crate::decide::civil;
 use crate::record::{Second, StreamTime};
+use crate::vectorise::ELLIPSIS;
 
 /// What stands where redaction is not possible.
 const WITHHELD: &str = "[REDACTED]";
-
-/// How many bytes of a text are searched for secrets beyond four times what is shown of it.
-const LOOKED_AT_BYTES: usize = 4_096;
+/// What stands for a text of which nothing can be seen.
+const UNPRINTABLE: &str = "(unprintable)";
 
 /// A text that may be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +23,13 @@ pub(super) struct Public {
     pub is_cut: bool,
 }
 
-/// Makes a text publishable within `bytes_max`. `None` where it cannot be redacted: then it must be left out.
+/// Makes a text publishable within `bytes_max`, which redaction may have brought it over. `None` where it cannot be redacted: then it must be left out.
 pub(super) fn public(text: &str, bytes_max: usize) -> Option<Public> {
-    // Far beyond what is shown, nothing needs to be looked at.
-    let (head, is_beyond) = cut(text, 4 * bytes_max + LOOKED_AT_BYTES);
-    let clean = clean(&head);
-    let (redacted, redactions) = redact(&clean)?;
+    let clean = clean(text);
+    let seen = if clean.trim().is_empty() { UNPRINTABLE } else { &clean };
+    let (redacted, redactions) = redact(seen)?;
     let (cut, is_cut) = cut(&redacted, bytes_max);
-    Some(Public { text: cut.into_owned(), redactions, is_cut: is_cut || is_beyond })
+    Some(Public { text: cut.into_owned(), redactions, is_cut })
 }
 
 /// The same where a text must be there.
@@ -49,7 +48,7 @@ pub(super) fn shortened(text: &str, chars_max: usize) -> String {
         return text.into();
     }
     let kept: String = text.chars().take(chars_max.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
+    format!("{}{ELLIPSIS}", kept.trim_end())
 }
 
 /// Control characters become spaces: also those that break lines or turn the direction of writing, which hide what is said.
@@ -66,7 +65,6 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 
 /// The beginning of a text within `bytes_max`, with an ellipsis where something is left out.
 pub(super) fn cut(text: &str, bytes_max: usize) -> (Cow<'_, str>, bool) {
-    const ELLIPSIS: char = '…';
     if text.len() <= bytes_max {
         return (Cow::Borrowed(text), false);
     }

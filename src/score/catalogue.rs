@@ -3,7 +3,7 @@
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
 //! longest time. A flood of new names so displaces itself and not what is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::decay::Decayed;
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Level, Second, Service, TemplateId};
 use crate::template::{Merge, Merges};
-use crate::vectorise::{Cell, Sample, TemplateTally};
+use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
 
 /// How many templates are remembered of one service.
 pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
@@ -20,8 +20,8 @@ pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
-/// What is kept of a template's text, in bytes.
-const TEXT_BYTES_MAX: usize = 512;
+/// For how long a template keeps the gravest level it was seen at, in seconds: a day.
+const LEVEL_SECONDS: i64 = 86_400;
 /// Half-life of what makes a template or service worth remembering: a week.
 const HALF_LIFE_SECONDS: f64 = 7.0 * 86_400.0;
 
@@ -36,8 +36,10 @@ pub struct KnownTemplate {
     pub birth: Second,
     /// When it was last seen.
     pub last_seen: Second,
-    /// The gravest level it was seen at.
+    /// The gravest level it was seen at; one that did not come again for a day gives way to what comes now.
     pub level: Level,
+    /// When it was last seen at that level.
+    level_seen: Second,
     lines: Decayed,
     text: Option<Arc<str>>,
     first: Option<Sample>,
@@ -47,15 +49,18 @@ pub struct KnownTemplate {
 impl KnownTemplate {
     fn new(now: Second) -> Self {
         let (lines, level) = (Decayed::new(now), Level::Trace);
-        Self { birth: now, last_seen: now, level, lines, text: None, first: None, recent: None }
+        Self { birth: now, last_seen: now, level, level_seen: now, lines, text: None, first: None, recent: None }
     }
 
     fn meet(&mut self, tally: &TemplateTally, now: Second) {
         self.last_seen = now;
-        self.level = self.level.max(tally.level());
+        let level = tally.level();
+        if level >= self.level || now.since(self.level_seen) > LEVEL_SECONDS {
+            (self.level, self.level_seen) = (level, now);
+        }
         self.lines.add((tally.total() + tally.late) as f64, now, HALF_LIFE_SECONDS);
         if self.text.is_none() {
-            self.text = tally.skeleton.as_deref().map(|text| Arc::from(cut(text)));
+            self.text = tally.skeleton.as_ref().map(shown);
         }
         let Some(sample) = &tally.sample else { return };
         if self.first.is_none() {
@@ -73,22 +78,19 @@ impl KnownTemplate {
     }
 
     /// Takes in a template that was merged into this one, which now has this text.
-    fn absorb(&mut self, other: Self, text: &str, now: Second) {
+    fn absorb(&mut self, other: Self, text: &Arc<str>, now: Second) {
         self.birth = self.birth.min(other.birth);
         self.last_seen = self.last_seen.max(other.last_seen);
         self.level = self.level.max(other.level);
         self.lines.add(other.lines.at(now, HALF_LIFE_SECONDS), now, HALF_LIFE_SECONDS);
-        self.text = Some(Arc::from(cut(text)));
+        self.text = Some(shown(text));
         self.first = self.first.take().into_iter().chain(other.first).min();
         self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
     }
 
-    /// Its skeleton's text; the sample's where no skeleton was announced.
+    /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.
     pub fn text(&self) -> Arc<str> {
-        self.text
-            .clone()
-            .or_else(|| self.sample().map(|sample| Arc::clone(&sample.text)))
-            .unwrap_or_else(|| Arc::from("?"))
+        self.text.clone().or_else(|| self.sample().map(Sample::shown)).unwrap_or_else(|| Arc::from("?"))
     }
 
     /// The smallest sample of the latest minute that brought one.
@@ -350,8 +352,12 @@ fn known<'a>(
     })
 }
 
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text)
+/// What is kept of a text: all of it, or its first words and an ellipsis.
+fn shown(text: &Arc<str>) -> Arc<str> {
+    match beginning(text, SAMPLE_BYTES_MAX) {
+        (_, false) => Arc::clone(text),
+        (words, true) => with_ellipsis(words),
+    }
 }
 
 /// A template that was seen in the second.
@@ -364,13 +370,8 @@ pub(super) struct Sight<'a> {
 impl Sight<'_> {
     /// Lines in time that count for rates: those for debugging do not, since to switch them on is no trouble.
     pub(super) fn lines(&self) -> u64 {
-        countable(&self.tally.lines)
+        self.tally.countable()
     }
-}
-
-/// Lines of level info and above.
-pub(super) fn countable(lines: &[u64; 6]) -> u64 {
-    lines.iter().skip(Level::Info.index()).sum()
 }
 
 /// A service that wrote in the second.
@@ -386,18 +387,28 @@ pub struct Known<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) active: Vec<Active<'a>>,
     pub(super) gone: Gone,
+    /// Services whose silence was told before this second and lasts.
+    pub(super) silent: BTreeSet<ServiceNumber>,
     pub(super) merged: Vec<Merged>,
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(catalogue: &'a Catalogue, second: &'a ClosedSecond, gone: Gone, merged: Vec<Merged>) -> Self {
+    pub(super) fn new(
+        catalogue: &'a Catalogue,
+        second: &'a ClosedSecond,
+        (gone, merged): (Gone, Vec<Merged>),
+        mut silent: BTreeSet<ServiceNumber>,
+    ) -> Self {
         let mut active = Vec::with_capacity(second.cells.len());
         for (service, cell) in &second.cells {
             let Some(known) = catalogue.services.get(service) else { continue };
+            if cell.total() > 0 {
+                silent.remove(&known.number);
+            }
             let sights = cell.sorted_templates().into_iter();
             let sights = sights.filter_map(|(id, tally)| Some(Sight { id, tally, known: known.templates.get(&id)? }));
             active.push(Active { service, cell, known, templates: sights.collect() });
         }
-        Self { catalogue, active, gone, merged }
+        Self { catalogue, active, gone, silent, merged }
     }
 }

@@ -24,8 +24,6 @@ pub enum Kind {
     LevelShift,
     /// A window unlike all known windows of its service.
     ClusterOutlier,
-    /// Many new templates at once.
-    NewRelease,
     /// A service that was never seen before.
     NewService,
 }
@@ -199,8 +197,11 @@ pub struct Finding {
     pub surprise: f64,
     /// `-log10` of the threshold that it passed; 0 where none applies (notices).
     pub threshold: f64,
-    /// The window it was decided in. Its start is the first evidence.
+    /// The window it was decided in.
     pub window: Window,
+    /// The first second with evidence: of a rate above what is usual its first line in the last ten seconds, of a silence the
+    /// last line before it.
+    pub onset: Second,
     /// The figures: lines in the window, or for silence seconds since the last line.
     pub figures: Figures,
     /// Lines of evidence in the window that no earlier finding of this feature counted.
@@ -211,4 +212,15 @@ pub struct Finding {
     pub sample: Option<Sample>,
     /// The nearest known cluster of the service's window.
     pub nearest: Option<NearestCluster>,
+}
+
+impl Finding {
+    /// Whether it is about lines of error level that are there, not about lines that are missing.
+    pub fn is_about_errors(&self) -> bool {
+        let level = match self.feature.subject {
+            Subject::Level(level) => Some(level),
+            _ => self.template.as_ref().map(|template| template.level),
+        };
+        self.feature.direction == Direction::Up && level >= Some(Level::Error)
+    }
 }

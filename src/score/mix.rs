@@ -201,6 +201,7 @@ impl ServiceMix {
             // The chance of a record among as many windows.
             surprise: libm::log10(windows as f64 + 1.0),
             threshold: 0.0,
+            onset: window.start,
             window,
             figures,
             evidence_lines: 0,

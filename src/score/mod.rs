@@ -33,7 +33,7 @@ mod trial;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Level, Second, Service, TemplateId};
+use crate::record::{Second, Service, TemplateId};
 use crate::vectorise::Sample;
 
 pub use catalogue::{
@@ -85,7 +85,7 @@ impl Scorer {
         self.now = Some(second.second);
         let merged = self.catalogue.fold(second);
         let gone = self.catalogue.meet(second);
-        let known = Known::new(&self.catalogue, second, gone, merged);
+        let known = Known::new(&self.catalogue, second, (gone, merged), self.silence.silent());
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
         let mut found = Judgement { merged, ..Judgement::default() };
@@ -121,11 +121,7 @@ impl Scorer {
             if finding.nearest.is_none() {
                 finding.nearest = nearest.as_ref().and_then(|(_, cluster)| cluster.clone());
             }
-            let is_error = match finding.feature.subject {
-                Subject::Level(level) => level >= Level::Error,
-                _ => finding.template.as_ref().is_some_and(|template| template.level >= Level::Error),
-            };
-            if now.since(known.birth) < TRIAL_SECONDS && !is_error {
+            if now.since(known.birth) < TRIAL_SECONDS && !finding.is_about_errors() {
                 finding.severity = finding.severity.min(Severity::Warning);
             }
         }

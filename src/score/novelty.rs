@@ -174,6 +174,7 @@ fn notice(now: Second, service: &Service, subject: Subject, kind: Kind) -> Findi
         surprise: 0.0,
         threshold: 0.0,
         window: Window { start: now, end: now.plus(1) },
+        onset: now,
         figures: Figures::default(),
         evidence_lines: 0,
         template: None,

@@ -3,7 +3,8 @@
 //! Counts in windows of 10, 60 and 300 s are held against a negative binomial by moments. Three rules keep it quiet:
 //! a threshold from a budget of false findings, a least effect (twice or half the expected, thrice where templates too young
 //! to have a rate are counted in), and traffic: what the service's other lines did alike explains a template's count.
-//! Young templates have no rate of their own. A deviation of ten minutes is adopted as the new normal.
+//! Young templates have no rate of their own. A deviation of ten minutes is adopted as the new normal. While a service is silent
+//! nothing of it is missed here: its silence says so already, and whether it is adopted.
 //!
 //! A second costs O(series with lines in it), and every tenth second of a service O(its series) for those that stopped.
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Active, Known, KnownService, ServiceNumber, countable};
+use super::catalogue::{Active, Known, KnownService, ServiceNumber};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};
 use super::trial::{Traffic, Trial};
@@ -42,6 +43,8 @@ struct ServiceRates {
     warnings: Series,
     errors: Series,
     templates: BTreeMap<TemplateId, Series>,
+    /// Whether its silence was told, and neither did it write since nor was that seen to be adopted.
+    is_silent: bool,
 }
 
 /// The rates of all services.
@@ -59,12 +62,20 @@ impl Detect for Rates {
         self.merge(now, known, told);
         self.forget(known);
         self.count_series(now, known);
+        for number in &known.silent {
+            if let Some(rates) = self.services.get_mut(number) {
+                rates.is_silent = true;
+            }
+        }
         for active in &known.active {
             let threshold = self.threshold(active.service);
             let rates = self.services.entry(active.known.number);
             let rates = rates.or_insert_with(|| ServiceRates::new(active.known.birth));
+            if rates.is_silent && active.cell.total() > 0 {
+                rates.end_silence(|series| series.go_on(now));
+            }
             rates.step(now, active, told.of(active.service));
-            if now.since(active.known.birth) >= WARM_UP_SECONDS {
+            if now.since(active.known.birth) >= WARM_UP_SECONDS && !rates.is_silent {
                 rates.judge_active(now, active, threshold, found);
             }
         }
@@ -75,6 +86,9 @@ impl Detect for Rates {
             }
             let threshold = self.threshold(service);
             if let Some(rates) = self.services.get_mut(&facts.number) {
+                if rates.is_silent && !known.silent.contains(&facts.number) {
+                    rates.end_silence(|series| series.adopt(now));
+                }
                 rates.judge_missing(now, service, facts, threshold, told.of(service), found);
             }
         }
@@ -144,7 +158,19 @@ impl Rates {
 impl ServiceRates {
     fn new(birth: Second) -> Self {
         let series = || Series::new(birth);
-        Self { all: series(), known: None, warnings: series(), errors: series(), templates: BTreeMap::new() }
+        let templates = BTreeMap::new();
+        Self { all: series(), known: None, warnings: series(), errors: series(), templates, is_silent: false }
+    }
+
+    fn totals(&mut self) -> impl Iterator<Item = &mut Series> {
+        [&mut self.all, &mut self.warnings, &mut self.errors].into_iter().chain(&mut self.known)
+    }
+
+    /// The service writes again, or its silence was adopted: what that means for each of its series. O(templates).
+    fn end_silence(&mut self, change: impl Fn(&mut Series)) {
+        self.is_silent = false;
+        self.totals().for_each(&change);
+        self.templates.values_mut().for_each(&change);
     }
 
     fn step(&mut self, now: Second, active: &Active<'_>, told: &[Window]) {
@@ -160,10 +186,9 @@ impl ServiceRates {
         if known > 0 || self.known.is_some() {
             self.known.get_or_insert_with(|| Series::new(now)).step(now, known, told);
         }
-        let [_, _, _, warnings, errors, fatal] = active.cell.lines;
-        self.all.step(now, countable(&active.cell.lines), told);
-        self.warnings.step(now, warnings, told);
-        self.errors.step(now, errors + fatal, told);
+        self.all.step(now, active.cell.countable(), told);
+        self.warnings.step(now, active.cell.at_level(Level::Warn), told);
+        self.errors.step(now, active.cell.at_level(Level::Error), told);
     }
 
     fn traffic(&self) -> Option<Traffic> {
@@ -217,12 +242,13 @@ impl ServiceRates {
         told: &[Window],
         found: &mut Judgement,
     ) {
-        for series in [&mut self.all, &mut self.warnings, &mut self.errors].into_iter().chain(&mut self.known) {
-            series.step(now, 0, told);
-        }
+        self.totals().for_each(|series| series.step(now, 0, told));
         let (subject, level, effect) = (Subject::Volume, Level::Info, EFFECT);
         let trial = Trial { now, service, subject, level, threshold, effect, traffic: None, up: false, down: true };
-        self.judge_missing_volume(&trial, found);
+        let is_silent = self.is_silent;
+        if !is_silent {
+            self.judge_missing_volume(&trial, found);
+        }
         let traffic = self.traffic();
         for (&id, series) in &mut self.templates {
             // None is at least as likely as of a Poisson distribution with this mean.
@@ -232,7 +258,7 @@ impl ServiceRates {
             }
             let Some(known) = facts.template(id) else { continue };
             // Fewer warnings are no trouble.
-            if can_be_missed && known.level < Level::Warn && now.since(known.birth) >= YOUNG_SECONDS {
+            if can_be_missed && !is_silent && known.level < Level::Warn && now.since(known.birth) >= YOUNG_SECONDS {
                 Trial { subject: Subject::Template(id), traffic: traffic.as_ref(), ..trial }.hold(series, found);
             }
         }

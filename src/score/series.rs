@@ -214,8 +214,15 @@ impl Series {
         self.next = WINDOWS_SECONDS.map(|length| (now.0.div_euclid(length) + 1).saturating_mul(length));
         if lines > 0 {
             self.dormant = false;
-            let expected = self.expect(2).mean;
-            self.replace(now.plus(-1), 2, expected);
+            self.go_on(now);
+        }
+    }
+
+    /// From `now` on it goes on with what was usual, as if that had come until now.
+    pub(super) fn go_on(&mut self, now: Second) {
+        if !self.dormant {
+            let longest = WINDOWS_SECONDS.len() - 1;
+            self.replace(now.plus(-1), longest, self.expect(longest).mean);
         }
     }
 
@@ -289,6 +296,12 @@ impl Series {
             let lines = u64::from(moment.lines);
             (all + lines, new + if moment.second >= self.reported_until { lines } else { 0 })
         })
+    }
+
+    /// The first of the last `seconds` with such a number of lines; never one without.
+    pub(super) fn first(&self, now: Second, seconds: i64, is_such: impl Fn(u64) -> bool) -> Option<Second> {
+        let mut last = self.moments.iter().filter(|moment| moment.lines > 0 && now.since(moment.second) < seconds);
+        last.find(|moment| is_such(u64::from(moment.lines))).map(|moment| moment.second)
     }
 
     /// Notes that the window ending `now` deviates and was reported. Returns for how many seconds that goes on already.

@@ -3,10 +3,10 @@
 //! The gap since the last line is held against a gamma distribution of the learnt gaps, from twenty on. Of a service any
 //! stop counts; of templates only timers are watched, as rates look after traffic. A timer is judged over the services that
 //! share it (the role of writing a periodic report moves between instances), and only while its own service still writes:
-//! else it is the service that is silent. A silence is told once. After ten minutes it is adopted and the timer forgotten
-//! until it returns.
+//! else it is the service that is silent. A silence is told once. Ten minutes and three gaps later it is adopted and the timer
+//! forgotten until it returns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,10 @@ const VARIATION_OF_TIMER_MAX: f64 = 0.25;
 const TIMER_SECONDS_MIN: f64 = 2.0;
 /// How long a timer must have been known, in seconds.
 const TIMER_KNOWN_SECONDS: i64 = 300;
-/// After this time a silence is the new normal, in seconds.
+/// So long after it was told a silence is the new normal, in seconds.
 const ADOPT_SECONDS: i64 = 600;
+/// So many mean gaps must have passed by then, that a slow timer has its chance to return.
+const ADOPT_GAPS: f64 = 3.0;
 
 /// The gaps between the seconds in which something was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,32 +44,32 @@ struct Gaps {
     count: f64,
     mean: f64,
     squares: f64,
-    /// Whether the present silence was told, and not adopted yet.
-    told: bool,
+    /// When the present silence was told, unless it was adopted.
+    told: Option<Second>,
 }
 
 impl Gaps {
     fn new(now: Second) -> Self {
-        Self { birth: now, last: now, count: 0.0, mean: 0.0, squares: 0.0, told: false }
+        Self { birth: now, last: now, count: 0.0, mean: 0.0, squares: 0.0, told: None }
     }
 
     /// Notes that it was seen. A gap that was told is not learnt.
     fn meet(&mut self, now: Second) {
         let gap = now.since(self.last) as f64;
-        if gap > 0.0 && !self.told {
+        if gap > 0.0 && self.told.is_none() {
             self.count = self.count * KEPT_PER_GAP + 1.0;
             let deviation = gap - self.mean;
             self.mean += deviation / self.count;
             self.squares = self.squares * KEPT_PER_GAP + deviation * (gap - self.mean);
         }
-        (self.last, self.told) = (now, false);
+        (self.last, self.told) = (now, None);
     }
 
     /// Takes in the gaps of what is a part of it now: those that are known better stand for both, for what is written more often
     /// is not missed too soon by them.
     fn absorb(&mut self, other: Self) {
         let (birth, last) = (self.birth.min(other.birth), self.last.max(other.last));
-        let told = self.told && other.told;
+        let told = self.told.and(other.told);
         *self = Self { birth, last, told, ..if other.count > self.count { other } else { *self } };
     }
 
@@ -92,6 +94,12 @@ impl Gaps {
     #[expect(clippy::cast_possible_truncation, reason = "a mean gap is below the time since the service's birth")]
     fn missed_from(&self) -> Second {
         self.last.plus(libm::ceil(3.0 * self.mean) as i64 + 2)
+    }
+
+    /// When a silence that was told, or could have been, at `since` is the new normal.
+    #[expect(clippy::cast_possible_truncation, reason = "a mean gap is below the time since the service's birth")]
+    fn adopted_from(&self, since: Second) -> Second {
+        since.plus(ADOPT_SECONDS.max(libm::ceil(ADOPT_GAPS * self.mean) as i64))
     }
 
     /// By the more cautious of two distributions with the moments of the gaps: a gamma, which fits timers, and a negative
@@ -183,9 +191,15 @@ impl Silence {
         }
     }
 
+    /// The services whose silence was told and lasts.
+    pub(super) fn silent(&self) -> BTreeSet<ServiceNumber> {
+        let told = self.services.iter().filter(|(_, gaps)| gaps.own.told.is_some());
+        told.map(|(&number, _)| number).collect()
+    }
+
     /// Whether what was told as silent still is.
     pub(super) fn is_silent(&self, service: ServiceNumber, subject: Subject) -> bool {
-        self.gaps(service, subject).is_some_and(|gaps| gaps.told)
+        self.gaps(service, subject).is_some_and(|gaps| gaps.told.is_some())
     }
 
     /// Seconds since the last line against the usual gap.
@@ -223,7 +237,7 @@ impl ServiceGaps {
 
     fn meet(&mut self, now: Second, active: &Active<'_>) {
         if active.cell.total() > 0 {
-            if self.own.told {
+            if self.own.told.is_some() {
                 // Its timers could not write either: they begin anew.
                 self.templates.values_mut().for_each(|gaps| gaps.last = now);
             }
@@ -256,12 +270,12 @@ impl ServiceGaps {
                 continue;
             }
             if now >= gaps.missed_from() {
-                let is_explained =
-                    !gaps.told && (service_last < gaps.owed_from() || watch.is_written_elsewhere(id, gaps.last));
+                let is_explained = gaps.told.is_none()
+                    && (service_last < gaps.owed_from() || watch.is_written_elsewhere(id, gaps.last));
                 let level = watch.facts.template(id).map_or(Level::Info, |known| known.level);
                 // A warning that no longer comes is no trouble.
                 let is_lost = match is_explained || level >= Level::Warn {
-                    true => now.since(gaps.last) >= ADOPT_SECONDS,
+                    true => now >= gaps.adopted_from(gaps.missed_from()),
                     false => watch.judge(gaps, Subject::Heartbeat(id), Severity::Error, found),
                 };
                 if is_lost {
@@ -269,7 +283,10 @@ impl ServiceGaps {
                     continue;
                 }
             }
-            let again = if gaps.told { gaps.last.plus(ADOPT_SECONDS) } else { gaps.missed_from().max(now.plus(1)) };
+            let again = match gaps.told {
+                Some(told) => gaps.adopted_from(told),
+                None => gaps.missed_from().max(now.plus(1)),
+            };
             self.earliest = self.earliest.min(again);
         }
     }
@@ -279,8 +296,8 @@ impl Watch<'_> {
     /// Judges one silence. Returns whether it has become the new normal, so that the timer is to be forgotten.
     fn judge(&self, gaps: &mut Gaps, subject: Subject, severity: Severity, found: &mut Judgement) -> bool {
         let feature = || Feature { service: self.service.clone(), subject, direction: Direction::Down };
-        if gaps.told {
-            let is_adopted = self.now.since(gaps.last) >= ADOPT_SECONDS;
+        if let Some(told) = gaps.told {
+            let is_adopted = self.now >= gaps.adopted_from(told);
             if is_adopted {
                 found.adopted.push(feature());
             }
@@ -290,7 +307,7 @@ impl Watch<'_> {
         if surprise < self.threshold {
             return false;
         }
-        gaps.told = true;
+        gaps.told = Some(self.now);
         found.findings.push(Finding {
             second: self.now,
             feature: feature(),
@@ -300,6 +317,7 @@ impl Watch<'_> {
             surprise,
             threshold: self.threshold,
             window: Window { start: gaps.last, end: self.now.plus(1) },
+            onset: gaps.last,
             figures: gaps.figures(self.now),
             evidence_lines: 0,
             template: None,

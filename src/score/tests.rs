@@ -6,7 +6,7 @@ use rand::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
-use crate::record::{Offset, Partition, StreamTime, TimeBasis, Topic};
+use crate::record::{Level, Offset, Partition, StreamTime, TimeBasis, Topic};
 use crate::vectorise::{Cell, Sample, TemplateTally};
 
 /// Some day, at an odd second.
@@ -234,6 +234,104 @@ fn a_silent_service_is_told_once_until_it_is_back_or_absorbed() {
     assert!(!world.scorer.is_silent(&feature));
     world.run(600, World::usual);
     assert_eq!(subjects(&world.alarms()), [], "its return is no trouble");
+}
+
+/// When the feature was found, in seconds from the start, and when it was adopted.
+fn told_and_adopted(world: &World, feature: &Feature) -> (Vec<i64>, Vec<i64>) {
+    let from_start = |second: Second| second.0 - START;
+    let told =
+        world.found.iter().filter(|finding| finding.feature == *feature).map(|finding| from_start(finding.second));
+    let adopted = world.adopted.iter().filter(|(_, adopted)| adopted == feature).map(|(second, _)| from_start(*second));
+    (told.collect(), adopted.collect())
+}
+
+#[test]
+fn a_slow_timer_that_stops_is_missed_for_ten_minutes_and_three_of_its_gaps() {
+    for (service, subject) in [("cron", Subject::Volume), ("shop", Subject::Heartbeat(TemplateId(9)))] {
+        let mut world = World::new();
+        world.run(9_000, |world| {
+            world.usual();
+            if (world.now.0 - START) % 300 == 0 {
+                world.lines(service, 9, Level::Info, 1);
+            }
+        });
+        world.run(4_000, World::usual);
+        let feature = Feature { service: Service::new(None, service), subject, direction: Direction::Down };
+        let (told, adopted) = told_and_adopted(&world, &feature);
+        let [told] = told[..] else { panic!("{service}: {told:?}") };
+        assert!(told > 9_600 && told < 10_800, "{service}: {told}");
+        assert_eq!(adopted, [told + 900], "{service}");
+    }
+}
+
+#[test]
+fn a_silent_service_is_not_missed_line_by_line() {
+    let mut world = World::new();
+    let lonely = |world: &mut World| world.traffic("lonely", 7, 0.7);
+    let both = |world: &mut World| {
+        world.usual();
+        lonely(world);
+    };
+    let silence =
+        Feature { service: Service::new(None, "lonely"), subject: Subject::Volume, direction: Direction::Down };
+    world.run(3_000, both);
+    assert_eq!(subjects(&world.alarms()), []);
+    for silent_seconds in [300, 2_000] {
+        world.run(silent_seconds, World::usual);
+        let alarms = world.alarms();
+        assert_eq!(subjects(&alarms), [("lonely", Subject::Volume, Direction::Down)], "{silent_seconds}");
+        let told: Vec<Second> = alarms.iter().filter(|f| f.kind == Kind::Silence).map(|f| f.second).collect();
+        assert_eq!(told.len(), 1);
+        assert!(alarms.iter().all(|finding| finding.second <= told[0]), "nothing more once the silence is told");
+        let adopted: Vec<_> = world.adopted.drain(..).collect();
+        let lasts = silent_seconds > 600;
+        assert_eq!(adopted, if lasts { vec![(told[0].plus(600), silence.clone())] } else { vec![] });
+        world.run(900, both);
+        assert_eq!(subjects(&world.alarms()), [], "its return is no trouble");
+    }
+    // It is watched as before: one line in ten of what is usual is a drop.
+    world.run(600, |world| {
+        world.usual();
+        world.traffic("lonely", 7, 0.05);
+    });
+    assert!(subjects(&world.alarms()).contains(&("lonely", Subject::Volume, Direction::Down)));
+}
+
+#[test]
+fn a_spike_begins_with_its_first_line() {
+    let mut world = World::new();
+    world.run(1_200, World::usual);
+    let first = world.now.plus(5);
+    world.run(12, |world| {
+        world.usual();
+        if world.now >= first {
+            world.lines("web", 1, Level::Error, 3);
+            world.traffic("web", 2, 200.0);
+        }
+    });
+    let alarms = world.alarms();
+    for subject in [Subject::Level(Level::Error), Subject::Volume] {
+        let found = alarms.iter().find(|finding| finding.feature.subject == subject);
+        let found = found.unwrap_or_else(|| panic!("{subject:?} in {:?}", subjects(&alarms)));
+        assert_eq!(found.onset.since(first), 0, "{subject:?}");
+    }
+}
+
+#[test]
+fn the_level_of_a_template_is_that_of_the_last_day() {
+    let mut world = World::new();
+    let level = |world: &World| {
+        let known = world.scorer.catalogue().service(&Service::new(None, "web")).expect("web");
+        known.template(TemplateId(1)).expect("its template").level
+    };
+    world.lines("web", 1, Level::Error, 1);
+    world.end_of_second();
+    for (hours, expected) in [(1, Level::Error), (22, Level::Error), (2, Level::Info)] {
+        world.now = world.now.plus(hours * 3_600);
+        world.lines("web", 1, Level::Info, 1);
+        world.end_of_second();
+        assert_eq!(level(&world), expected);
+    }
 }
 
 #[test]

@@ -91,6 +91,16 @@ impl Trial<'_> {
         worst
     }
 
+    /// The first of the last seconds that has as many lines as make a deviation; where there are fewer lines than expected, or
+    /// none such, the first of these seconds. A longer window also holds what is usual.
+    fn onset(&self, series: &Series, deviant: &Deviant) -> Second {
+        let [shortest, ..] = WINDOWS_SECONDS;
+        let length = WINDOWS_SECONDS.get(deviant.place).copied().unwrap_or(shortest);
+        let usual = self.effect * deviant.mean / length as f64;
+        let is_onset = |lines: u64| deviant.is_up && lines as f64 >= usual;
+        series.first(self.now, shortest, is_onset).unwrap_or(self.now.plus(1 - shortest))
+    }
+
     fn finding(&self, series: &Series, deviant: &Deviant) -> Finding {
         let length = WINDOWS_SECONDS.get(deviant.place).copied().unwrap_or_default();
         let (lines, evidence_lines) = series.lines(self.now, length);
@@ -112,6 +122,7 @@ impl Trial<'_> {
             surprise: deviant.surprise,
             threshold: self.threshold,
             window: Window { start: self.now.plus(1 - length), end: self.now.plus(1) },
+            onset: self.onset(series, deviant),
             figures: Figures { observed: lines as f64, expected: deviant.mean, expected_low, expected_high },
             evidence_lines,
             template: None,

@@ -38,6 +38,11 @@ impl Chain {
         self.observer.assign(partition.clone(), Offset(0), None);
     }
 
+    /// Records without a timestamp that follow were written before this moment; see [`crate::decode::Decoder::written_by`].
+    pub fn written_by(&mut self, moment_ms: i64) {
+        self.observer.written_by(moment_ms);
+    }
+
     /// Takes one record. Messages come out behind those that are in `out`.
     pub fn record(&mut self, partition: &Partition, record: &Record<'_>, out: &mut Vec<Message>) {
         self.observer.record(partition, record, 0);
@@ -74,7 +79,7 @@ impl Chain {
 
     fn flush(&mut self, out: &mut Vec<Message>) {
         self.lines = 0;
-        let flush = self.observer.flush(self.roster.clone(), 0);
+        let flush = self.observer.flush(self.roster.clone());
         // Offsets of one process join up by construction.
         self.judge.flush(flush, out);
     }

@@ -16,6 +16,8 @@ use crate::vectorise::{Cell, fold_services};
 
 /// After this many empty seconds in a row nothing is left that time could change: further empty ones are passed over.
 pub(super) const EMPTY_SECONDS_MAX: i64 = 7_200;
+/// At the end of a file, seconds that are this far beyond every watermark are not judged.
+const REMAINING_SECONDS_MAX: i64 = 30 * 86_400;
 
 /// A break in the offsets that tallies cover: lines lost, or counted twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +67,9 @@ impl Merger {
             let open = self.open.entry(second).or_default();
             for (service, cell) in cells {
                 let cell = if is_late { cell.into_late() } else { cell };
-                open.entry(service).or_default().merge(cell);
+                let sums = open.entry(service).or_default();
+                sums.merge(cell);
+                sums.fold();
             }
             self.folded_services += fold_services(open) as u64;
         }
@@ -107,9 +111,12 @@ impl Merger {
         self.close_before(until.second())
     }
 
-    /// The next open second, whatever was promised: for the end of a file.
+    /// The next open second, whatever was promised: for the end of a file. What stands beyond anything that the partitions
+    /// came near is no time of a line but a wrong stamp, and is left.
     pub(super) fn next_remaining(&mut self) -> Option<ClosedSecond> {
-        let last = *self.open.keys().next_back()?;
+        let furthest = self.reported.values().filter_map(|reported| reported.complete_until).max();
+        let limit = furthest.map_or(Second(i64::MAX), |time| time.second().plus(REMAINING_SECONDS_MAX));
+        let last = *self.open.range(..=limit).next_back()?.0;
         self.close_before(last.plus(1))
     }
 
@@ -166,13 +173,6 @@ impl Merger {
         if !cells.is_empty() {
             self.last_filled = Some(next);
         }
-        let cells = cells
-            .into_iter()
-            .map(|(service, mut cell)| {
-                cell.fold();
-                (service, cell)
-            })
-            .collect();
         Some(ClosedSecond { second: next, cells })
     }
 }

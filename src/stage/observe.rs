@@ -41,6 +41,11 @@ impl Observer {
         }
     }
 
+    /// Records without a timestamp that follow were written before this moment; see [`Decoder::written_by`].
+    pub fn written_by(&mut self, moment_ms: i64) {
+        self.decoder.written_by(moment_ms);
+    }
+
     /// Begins with a partition at `from`, where `metadata` was committed beside that offset.
     pub fn assign(&mut self, partition: Partition, from: Offset, metadata: Option<&str>) {
         self.clocks.insert(partition, PartitionClock::resume(from, metadata));
@@ -131,11 +136,16 @@ impl Observer {
         }
     }
 
-    /// The partitions whose lines are so far ahead of the others' that they have to wait: what they would bring could only be
-    /// kept by the judge until the others have come as far. Those at their end wait for nobody and are not waited for.
-    pub fn ahead(&mut self) -> Vec<Partition> {
-        let times = self.clocks.values().filter_map(PartitionClock::reading_at);
-        let Some(earliest) = times.min() else { return Vec::new() };
+    /// How far the slowest partition has come that is not at its end.
+    pub fn slowest(&self) -> Option<StreamTime> {
+        self.clocks.values().filter_map(PartitionClock::reading_at).min()
+    }
+
+    /// The partitions whose lines are so far ahead of the others', here and elsewhere, that they have to wait: what they
+    /// would bring could only be kept by the judge until the others have come as far. Those at their end wait for nobody
+    /// and are not waited for.
+    pub fn ahead(&mut self, slowest_elsewhere: Option<StreamTime>) -> Vec<Partition> {
+        let Some(earliest) = self.slowest().into_iter().chain(slowest_elsewhere).min() else { return Vec::new() };
         let mut ahead = Vec::new();
         for (partition, clock) in &mut self.clocks {
             let lead_ms = clock.reading_at().map_or(0, |time| time.0.saturating_sub(earliest.0));
@@ -161,7 +171,7 @@ impl Observer {
     }
 
     /// Takes what was counted since the last flush, with how far each partition has come.
-    pub fn flush(&mut self, roster: BTreeMap<Topic, u32>, wall_ms: i64) -> Flush {
+    pub fn flush(&mut self, roster: BTreeMap<Topic, u32>) -> Flush {
         let cells = self.collector.take();
         let progress = self.clocks.iter_mut().filter(|(_, clock)| clock.dirty).map(|(partition, clock)| {
             let progress = Progress {
@@ -169,7 +179,7 @@ impl Observer {
                 from: clock.from,
                 to: clock.to,
                 complete_until: clock.complete_until(self.lateness_ms),
-                idle: clock.is_idle(wall_ms),
+                idle: clock.is_idle(),
                 outcomes: std::mem::take(&mut clock.outcomes),
             };
             clock.from = clock.to;
@@ -223,13 +233,13 @@ mod tests {
         }
         read(&mut observer, &partitions[0], 0, 1_000);
         read(&mut observer, &partitions[1], 0, 1_070);
-        assert_eq!(observer.ahead(), [partitions[1].clone()], "an empty one is not waited for");
+        assert_eq!(observer.ahead(None), [partitions[1].clone()], "an empty one is not waited for");
         for offset in 1..10 {
             read(&mut observer, &partitions[0], offset, 1_015);
         }
-        assert_eq!(observer.ahead(), [partitions[1].clone()]);
+        assert_eq!(observer.ahead(None), [partitions[1].clone()]);
         observer.at_end(&partitions[0], 1);
-        assert_eq!(observer.ahead(), []);
+        assert_eq!(observer.ahead(None), []);
     }
 
     #[test]
@@ -242,7 +252,7 @@ mod tests {
         observer.drop_all();
         assert_eq!(observer.record(&partition, &record, 0), None);
         assert!(!observer.is_dirty());
-        assert_eq!(observer.flush(BTreeMap::new(), 0).cells.len(), 0);
+        assert_eq!(observer.flush(BTreeMap::new()).cells.len(), 0);
     }
 
     #[test]
@@ -256,7 +266,7 @@ mod tests {
             let record = Record { offset: Offset(7 + index as i64), timestamp: None, value };
             observer.record(&partition, &record, 0);
         }
-        let flush = observer.flush(BTreeMap::new(), 0);
+        let flush = observer.flush(BTreeMap::new());
         let progress = &flush.progress[0];
         assert_eq!((progress.from, progress.to), (Offset(7), Offset(12)));
         let outcomes = progress.outcomes;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{error, info};
 
@@ -16,12 +16,12 @@ use crate::ops::{JudgeMetrics, View};
 use crate::publish::{OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
 use crate::stage::Judge;
-use crate::vectorise::wire::Flush;
+use crate::vectorise::wire::{Flush, Outcomes};
 
 /// Positions are committed at least this often, also without events.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
-/// How often the live view is told; at the end of the partition it is told anyway.
-const SHOW_EVERY: Duration = Duration::from_millis(500);
+/// How often the live view is told, in milliseconds; at the end of the partition it is told anyway.
+const SHOW_EVERY_MS: u64 = 500;
 /// While there is more to read, outputs are gathered up to this number.
 const OUTPUTS_MAX: usize = 1_000;
 
@@ -40,7 +40,7 @@ pub struct Judging {
     messages: Vec<crate::decide::Message>,
     metrics: JudgeMetrics,
     view: Arc<View>,
-    shown_at: Instant,
+    shown_at_ms: i64,
     snapshotter: Option<Snapshotter>,
 }
 
@@ -54,7 +54,7 @@ impl Judging {
             messages: Vec::new(),
             metrics: JudgeMetrics::default(),
             view,
-            shown_at: Instant::now(),
+            shown_at_ms: 0,
             snapshotter,
         }
     }
@@ -89,7 +89,7 @@ impl Task for Judging {
         self.outputs.clear();
     }
 
-    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, _wall_ms: i64) -> Result<(), String> {
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
         let Some(judged) = self.judges.get_mut(partition) else { return Ok(()) };
         let offset = incoming.record.offset;
         let flush = match incoming.record.value.map(Flush::decode) {
@@ -121,8 +121,8 @@ impl Task for Judging {
             }
         }
         self.messages.clear();
-        if self.shown_at.elapsed() >= SHOW_EVERY {
-            self.shown_at = Instant::now();
+        if wall_ms.abs_diff(self.shown_at_ms) >= SHOW_EVERY_MS {
+            self.shown_at_ms = wall_ms;
             self.view.judge(partition, &judged.judge, is_live);
         }
         Ok(())
@@ -138,9 +138,13 @@ impl Task for Judging {
         Vec::new()
     }
 
+    fn is_full(&self) -> bool {
+        self.outputs.len() >= OUTPUTS_MAX
+    }
+
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {
         let has_outputs = !self.outputs.is_empty();
-        (has_outputs && (caught_up || self.outputs.len() >= OUTPUTS_MAX))
+        (has_outputs && (caught_up || self.is_full()))
             || (since_commit >= COMMIT_EVERY
                 && (has_outputs || self.judges.values().any(|judged| judged.position > judged.committed)))
     }
@@ -155,11 +159,12 @@ impl Task for Judging {
         }
     }
 
-    fn seal(&mut self, transaction: &mut Transaction, _wall_ms: i64) {
+    fn seal(&mut self, transaction: &mut Transaction) {
         transaction.outputs.append(&mut self.outputs);
         for (partition, judged) in &mut self.judges {
             if judged.position > judged.committed {
                 judged.committed = judged.position;
+                self.view.progress(partition, judged.position.0, &Outcomes::default());
                 transaction.offsets.insert(partition.clone(), (judged.position, String::new()));
             }
         }

@@ -1,8 +1,9 @@
 //! What a worker needs of a log: records in, transactions out.
 //!
-//! Kafka is one implementation ([`super::kafka`]); the tests of the worker bring another, which fails on purpose.
+//! Kafka is one implementation ([`super::kafka`]); the simulation in `tests/simulation` is another, which fails on purpose.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::publish::OutputRecord;
@@ -85,14 +86,29 @@ pub enum CommitError {
     Permanent(String),
 }
 
+/// Who takes records; breaks off after one that is the last for now.
+pub type Taker<'t> = dyn FnMut(&Partition, &Incoming<'_>) -> ControlFlow<()> + 't;
+
+/// What the clocks of the log's world say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock, in milliseconds since 1970. It may jump.
+    pub wall_ms: i64,
+    /// How long the log is in use, by a clock that never goes back.
+    pub running_for: Duration,
+}
+
 /// A log that is read by a group and written in transactions.
 pub trait Log {
-    /// Hands out records until `wait` has passed without any, a rebalance is due, or enough were handed out. Returns how many
-    /// were.
+    /// The time. A worker knows no other, so that a simulated log brings its own.
+    fn now(&self) -> Now;
+
+    /// Hands out records until `wait` has passed without any, a rebalance is due, enough were handed out, or who takes them
+    /// breaks off. Returns how many were.
     ///
     /// # Errors
     /// Where the log is of no use any more.
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError>;
+    fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError>;
 
     /// The oldest rebalance that was not handled yet.
     fn rebalance(&mut self) -> Option<Rebalance>;

@@ -9,11 +9,13 @@
 //! * **Only what is owned is committed**: the broker checks who is a member, not whose partition it is.
 //! * **Rebalances are recorded in the callback and handled by the loop**, after what was read so far is committed.
 
+pub mod commit;
 mod judging;
 mod directory;
 pub mod kafka;
 mod log;
 mod observing;
+mod pace;
 pub mod snapshot;
 mod snapshotter;
 pub mod supervise;
@@ -22,8 +24,9 @@ mod worker;
 
 pub use directory::DirectoryStore;
 pub use judging::Judging;
-pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Rebalance, Transaction};
+pub use log::{CommitError, Committed, HeaderList, Incoming, Log, Now, Rebalance, Taker, Transaction};
 pub use observing::Observing;
+pub use pace::Pace;
 pub use snapshotter::Snapshotter;
 pub use task::Task;
 pub use worker::{Worker, WorkerError};

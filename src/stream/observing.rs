@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Pace;
 use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
 use crate::config::Config;
@@ -17,8 +18,9 @@ use crate::vectorise::wire::Flush;
 const ENTRIES_MAX: usize = 20_000;
 /// A transaction is sent before its outputs hold more bytes than this.
 const OUTPUT_BYTES_MAX: usize = 8 << 20;
-/// How many cells one record of the tallies topic holds at most, to stay far below a broker's limit on a record.
-const ENTRIES_PER_RECORD: usize = 2_000;
+/// A record of the tallies topic is closed when it holds about this many bytes, and grows by as many at most: far below the
+/// million that brokers allow unless told otherwise.
+const RECORD_BYTES: usize = 300_000;
 
 /// An observer between an input topic and the tallies.
 pub struct Observing {
@@ -27,6 +29,8 @@ pub struct Observing {
     scored: bool,
     tallies_partitions: i32,
     roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
+    thread: usize,
+    pace: Pace,
     outputs: Vec<OutputRecord>,
     output_bytes: usize,
     metrics: ObserverMetrics,
@@ -47,11 +51,18 @@ impl Observing {
             scored: config.scored,
             tallies_partitions,
             roster,
+            thread: 0,
+            pace: Pace::default(),
             outputs: Vec::new(),
             output_bytes: 0,
             metrics: ObserverMetrics::default(),
             view,
         }
+    }
+
+    /// The same, as one of several threads that go together.
+    pub fn at_pace(self, thread: usize, pace: Pace) -> Self {
+        Self { thread, pace, ..self }
     }
 }
 
@@ -100,7 +111,7 @@ impl Task for Observing {
         };
         let scored = self.scored.then(|| publish::scored(&original, outcome));
         for output in reject.map(|reject| publish::dead_letter(&original, reject)).into_iter().chain(scored) {
-            self.output_bytes += output.value.as_ref().map_or(0, Vec::len);
+            self.output_bytes += output.size_bytes();
             self.outputs.push(output);
         }
         Ok(())
@@ -111,23 +122,27 @@ impl Task for Observing {
     }
 
     fn ahead(&mut self) -> Vec<Partition> {
-        self.observer.ahead()
+        let elsewhere = self.pace.tell(self.thread, self.observer.slowest());
+        self.observer.ahead(elsewhere)
+    }
+
+    fn is_full(&self) -> bool {
+        self.observer.entries() >= ENTRIES_MAX || self.output_bytes >= OUTPUT_BYTES_MAX
     }
 
     fn is_due(&self, since_commit: Duration, _caught_up: bool) -> bool {
-        let full = self.observer.entries() >= ENTRIES_MAX || self.output_bytes >= OUTPUT_BYTES_MAX;
-        full || (since_commit >= self.flush_every && (self.observer.is_dirty() || !self.outputs.is_empty()))
+        self.is_full() || (since_commit >= self.flush_every && (self.observer.is_dirty() || !self.outputs.is_empty()))
     }
 
     fn committed(&mut self, _is_last: bool) {}
 
-    fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64) {
+    fn seal(&mut self, transaction: &mut Transaction) {
         if !self.observer.is_dirty() && self.outputs.is_empty() {
             return;
         }
         transaction.outputs.append(&mut self.outputs);
         self.output_bytes = 0;
-        let flush = self.observer.flush((self.roster)(), wall_ms);
+        let flush = self.observer.flush((self.roster)());
         self.metrics.flushed(&flush, &self.view);
         for (partition, records) in split(flush, self.tallies_partitions) {
             for record in records {
@@ -153,19 +168,21 @@ impl Task for Observing {
 /// to every partition, behind the sums.
 fn split(flush: Flush, partitions: i32) -> BTreeMap<i32, Vec<Flush>> {
     let mut divided: BTreeMap<i32, Vec<Flush>> = (0..partitions.max(1)).map(|number| (number, vec![])).collect();
-    let mut entries: BTreeMap<i32, usize> = BTreeMap::new();
+    let mut bytes: BTreeMap<i32, usize> = BTreeMap::new();
     for (second, cells) in flush.cells {
         for (service, cell) in cells {
             let number = home(service.environment.as_deref(), partitions);
-            let held = entries.entry(number).or_default();
+            let held = bytes.entry(number).or_default();
             let records = divided.entry(number).or_default();
-            if records.is_empty() || *held >= ENTRIES_PER_RECORD {
-                records.push(Flush::default());
-                *held = 0;
-            }
-            *held += 1 + cell.templates.len();
-            if let Some(record) = records.last_mut() {
-                record.cells.entry(second).or_default().insert(service, cell);
+            for part in cell.parts(RECORD_BYTES) {
+                if records.is_empty() || *held >= RECORD_BYTES {
+                    records.push(Flush::default());
+                    *held = 0;
+                }
+                *held += part.size_bytes();
+                if let Some(record) = records.last_mut() {
+                    record.cells.entry(second).or_default().entry(service.clone()).or_default().merge(part);
+                }
             }
         }
     }
@@ -186,4 +203,49 @@ fn home(environment: Option<&str>, partitions: i32) -> i32 {
     let hash = xxhash_rust::xxh3::xxh3_64(environment.unwrap_or_default().as_bytes());
     let partitions = u64::from(partitions.max(1).unsigned_abs());
     i32::try_from(hash % partitions).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Second, Service, TemplateId};
+    use crate::vectorise::{Cell, TemplateTally};
+
+    /// A second in which every service wrote many templates that nobody had seen: the worst that lines can do.
+    fn flood() -> Flush {
+        let mut flush = Flush::default();
+        for service in 0..3 {
+            let mut cell = Cell { lines: [0, 0, 1_000, 0, 0, 0], ..Cell::default() };
+            for template in 0..1_000 {
+                let skeleton = Some(Arc::from("x".repeat(1_000)));
+                let tally = TemplateTally { lines: [0, 0, 1, 0, 0, 0], skeleton, ..TemplateTally::default() };
+                cell.templates.insert(TemplateId(template), tally);
+            }
+            flush.cells.entry(Second(7)).or_default().insert(Service::new(None, &service.to_string()), cell);
+        }
+        flush
+    }
+
+    #[test]
+    fn no_record_is_too_large_for_a_broker_and_the_sums_are_the_same() {
+        let mut together = Flush::default();
+        for record in split(flood(), 1).remove(&0).unwrap() {
+            assert!(record.encode().len() < 700_000);
+            for (second, cells) in record.cells {
+                for (service, cell) in cells {
+                    together.cells.entry(second).or_default().entry(service).or_default().merge(cell);
+                }
+            }
+        }
+        assert_eq!(together, flood());
+    }
+
+    #[test]
+    fn every_partition_of_the_tallies_learns_of_the_progress() {
+        let mut flush = flood();
+        flush.roster.insert(Topic::new("logs"), 8);
+        for records in split(flush, 3).into_values() {
+            assert_eq!(records.last().unwrap().roster.len(), 1);
+        }
+    }
 }

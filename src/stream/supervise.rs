@@ -1,16 +1,18 @@
 //! Keeps a worker alive: connects it, runs it, connects it anew.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
 use super::kafka::{KafkaLog, Role, TopicStore, describe};
 use super::snapshot::SnapshotStore;
-use super::{DirectoryStore, Judging, Observing, Snapshotter, Task, Worker, WorkerError};
+use super::{DirectoryStore, Judging, Observing, Pace, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
-use crate::ops::{Stop, View};
+use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::Topic;
 
 /// The pause before connecting anew, at first and at most.
@@ -27,6 +29,8 @@ pub struct Supervised {
     pub stop: Stop,
     /// The live view.
     pub view: Arc<View>,
+    /// The pace of the observers.
+    pub pace: Pace,
 }
 
 /// Runs an observer on this thread until it is asked to stop.
@@ -46,7 +50,7 @@ pub fn observer(
     supervise(shared, &role, &topics, || {
         let roster = Arc::clone(roster);
         let known = Arc::new(move || roster.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view))
+        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view)).at_pace(thread, shared.pace.clone())
     })
 }
 
@@ -62,6 +66,20 @@ pub fn judge(shared: &Supervised) -> Result<(), String> {
         let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
         Judging::new(provenance, Arc::clone(&shared.view), snapshotter)
     })
+}
+
+/// Whether connecting anew cannot help: what is not allowed, and settings that librdkafka refuses.
+fn is_permanent(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
+        || matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+                    | RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+            )
+        )
 }
 
 /// Where the judge keeps its snapshots; `None` where it takes none, or cannot: it then works as well, and restarts slower.
@@ -87,9 +105,13 @@ fn supervise<T: Task>(
     let mut pause = PAUSES.0;
     while !shared.stop.is_requested() {
         let started = Instant::now();
+        heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
         let log = KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view));
         let ended = match log {
             Ok(log) => Worker::new(log, make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run(),
+            Err(error) if is_permanent(&error) => {
+                Err(WorkerError::Permanent(format!("{}: {}", role.group, describe(&error))))
+            }
             Err(error) => Err(WorkerError::Broken(describe(&error))),
         };
         match ended {

@@ -31,6 +31,9 @@ pub trait Task {
     /// The partitions that are so far ahead of the others in log time that they have to wait.
     fn ahead(&mut self) -> Vec<Partition>;
 
+    /// Whether it has gathered so much that it must be committed before anything else is read.
+    fn is_full(&self) -> bool;
+
     /// Whether to commit now: so long after the last commit, and whether all that is there was read.
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool;
 
@@ -38,5 +41,5 @@ pub trait Task {
     fn committed(&mut self, is_last: bool);
 
     /// Moves what has to be published, and the positions it came from, into the transaction.
-    fn seal(&mut self, transaction: &mut Transaction, wall_ms: i64);
+    fn seal(&mut self, transaction: &mut Transaction);
 }

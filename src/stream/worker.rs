@@ -1,15 +1,16 @@
 //! The loop.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::{Histogram, histogram};
 use tracing::{debug, info, warn};
 
 use super::log::{CommitError, Log, Rebalance, Transaction};
 use super::task::Task;
-use crate::ops::{Stop, wall_clock_ms};
+use crate::ops::Stop;
 
 /// How long one poll waits for a record.
 const POLL_WAIT: Duration = Duration::from_millis(20);
@@ -30,7 +31,8 @@ pub struct Worker<L, T> {
     log: L,
     task: T,
     transaction: Transaction,
-    committed_at: Instant,
+    /// When, by the log's own clock.
+    committed_at: Duration,
     caught_up: bool,
     stop: Stop,
     heartbeat_ms: Arc<AtomicI64>,
@@ -40,11 +42,12 @@ pub struct Worker<L, T> {
 impl<L: Log, T: Task> Worker<L, T> {
     /// A worker that runs until `stop` is requested and tells through `heartbeat_ms` when it last went round.
     pub fn new(log: L, task: T, stop: Stop, heartbeat_ms: Arc<AtomicI64>) -> Self {
+        let committed_at = log.now().running_for;
         Self {
             log,
             task,
             transaction: Transaction::default(),
-            committed_at: Instant::now(),
+            committed_at,
             caught_up: false,
             stop,
             heartbeat_ms,
@@ -58,7 +61,6 @@ impl<L: Log, T: Task> Worker<L, T> {
     /// Where the log is of no use any more. What was not committed is forgotten.
     pub fn run(&mut self) -> Result<(), WorkerError> {
         while !self.stop.is_requested() {
-            self.heartbeat_ms.store(wall_clock_ms(), Ordering::Relaxed);
             self.round()?;
         }
         let committed = self.commit(false);
@@ -73,17 +75,22 @@ impl<L: Log, T: Task> Worker<L, T> {
         }
     }
 
-    fn round(&mut self) -> Result<(), WorkerError> {
+    /// Goes round once: rebalances, records, and a commit where it is due. [`Worker::run`] without its loop, for those who
+    /// decide themselves who goes on when.
+    ///
+    /// # Errors
+    /// As [`Worker::run`].
+    pub fn round(&mut self) -> Result<(), WorkerError> {
+        self.heartbeat_ms.store(self.log.now().wall_ms, Ordering::Relaxed);
         while let Some(rebalance) = self.log.rebalance() {
             let handled = self.handle(rebalance);
             self.settle(handled)?;
         }
-        let wall_ms = wall_clock_ms();
+        let wall_ms = self.log.now().wall_ms;
         let (task, mut failure) = (&mut self.task, None);
         let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
-            if failure.is_none() {
-                failure = task.record(partition, incoming, wall_ms).err();
-            }
+            failure = task.record(partition, incoming, wall_ms).err();
+            if failure.is_some() || task.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if let Some(failure) = failure {
             return Err(WorkerError::Permanent(failure));
@@ -93,13 +100,14 @@ impl<L: Log, T: Task> Worker<L, T> {
             Err(error) => self.settle(Err(error))?,
         }
         for partition in self.log.at_end() {
-            self.task.at_end(&partition, wall_clock_ms());
+            self.task.at_end(&partition, self.log.now().wall_ms);
         }
         let ahead = self.task.ahead();
         let held = self.log.hold(&ahead);
         self.settle(held)?;
         // What a rebalance came before is still to be committed.
-        if !self.transaction.is_empty() || self.task.is_due(self.committed_at.elapsed(), self.caught_up) {
+        let since_commit = self.log.now().running_for.saturating_sub(self.committed_at);
+        if !self.transaction.is_empty() || self.task.is_due(since_commit, self.caught_up) {
             let committed = self.commit(false);
             if committed.is_ok() {
                 self.task.committed(false);
@@ -167,17 +175,17 @@ impl<L: Log, T: Task> Worker<L, T> {
     fn commit(&mut self, in_rebalance: bool) -> Result<(), CommitError> {
         loop {
             if self.transaction.is_empty() {
-                self.task.seal(&mut self.transaction, wall_clock_ms());
+                self.task.seal(&mut self.transaction);
             }
             if self.transaction.is_empty() {
                 break;
             }
-            let started = Instant::now();
+            let started = self.log.now().running_for;
             self.log.commit(&self.transaction, in_rebalance)?;
-            self.commit_seconds.record(started.elapsed());
+            self.commit_seconds.record(self.log.now().running_for.saturating_sub(started));
             self.transaction.clear();
         }
-        self.committed_at = Instant::now();
+        self.committed_at = self.log.now().running_for;
         Ok(())
     }
 }

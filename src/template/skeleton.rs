@@ -1,5 +1,7 @@
 //! The one pass over a line that makes its skeleton.
 
+use std::ops::Range;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::record::TemplateId;
@@ -94,13 +96,25 @@ struct Builder<'l, 's> {
     text: &'s mut String,
     parameters: &'s mut Vec<Parameter>,
     tail: Tail,
+    /// The piece of the line that `text` still lacks. Literals that stand in the line as they do in the skeleton are copied
+    /// together: most words are followed by one blank and another word.
+    pending: Range<usize>,
     has_blank: bool,
     slots: u16,
 }
 
 impl<'l, 's> Builder<'l, 's> {
     fn new(line: &'l str, text: &'s mut String, parameters: &'s mut Vec<Parameter>) -> Self {
-        Self { line, bytes: line.as_bytes(), text, parameters, tail: Tail::Literal, has_blank: false, slots: 0 }
+        Self {
+            line,
+            bytes: line.as_bytes(),
+            text,
+            parameters,
+            tail: Tail::Literal,
+            pending: 0..0,
+            has_blank: false,
+            slots: 0,
+        }
     }
 
     fn read_line(&mut self) {
@@ -118,6 +132,7 @@ impl<'l, 's> Builder<'l, 's> {
             };
         }
         self.end_value(at);
+        self.copy_pending();
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -150,7 +165,7 @@ impl<'l, 's> Builder<'l, 's> {
                 return at + VARIABLE.len();
             }
             b'<' | b'>' if self.is_bound(at) => return at + 1,
-            b'(' if self.text.ends_with("<*> bytes") => {
+            b'(' if self.range(at.saturating_sub(6), at) == b"bytes " => {
                 if let Some(end) = self.size_again(at) {
                     return end;
                 }
@@ -180,7 +195,8 @@ impl<'l, 's> Builder<'l, 's> {
         let inner = rest.get(..rest.iter().take(16).position(|byte| *byte == b')')?)?;
         let digits = inner.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
         let unit = inner.get(digits..)?.trim_ascii_start();
-        if digits == 0 || !is_unit(unit) {
+        self.copy_pending();
+        if digits == 0 || !is_unit(unit) || !self.text.ends_with("<*> bytes") {
             return None;
         }
         if self.parameters.len() < PARAMETERS_MAX
@@ -195,15 +211,15 @@ impl<'l, 's> Builder<'l, 's> {
 
     /// Takes the token that begins here, which may run on behind `=` if it is a path; returns where it ends.
     fn token(&mut self, start: usize) -> usize {
-        let mut classes = 0;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = rest.iter().position(|byte| {
+        let (mut classes, mut end) = (0, start);
+        for byte in self.bytes.get(start..).unwrap_or_default() {
             let class = class(*byte);
-            let ends = class & END != 0;
-            classes |= if ends { 0 } else { class };
-            ends
-        });
-        let end = length.map_or(self.bytes.len(), |length| start + length);
+            if class & END != 0 {
+                break;
+            }
+            classes |= class;
+            end += 1;
+        }
         if classes & SLASH != 0
             && let Some(kind) = self.path_kind(start, end)
         {
@@ -309,8 +325,12 @@ impl<'l, 's> Builder<'l, 's> {
     fn variable(&mut self, kind: ParameterKind, start: usize, end: usize) {
         match self.tail {
             Tail::Variable => {}
-            Tail::Joiner { length } => self.text.truncate(length),
+            Tail::Joiner { length } => {
+                self.pending = 0..0;
+                self.text.truncate(length);
+            }
             Tail::Literal => {
+                self.copy_pending();
                 self.blank();
                 self.text.push_str(VARIABLE);
                 self.slots = self.slots.saturating_add(1);
@@ -328,6 +348,7 @@ impl<'l, 's> Builder<'l, 's> {
     /// Takes one character, which may join variables.
     fn punctuation(&mut self, start: usize, end: usize) {
         let may_join = matches!(self.range(start, end), b"," | b":" | b"-" | b"/");
+        // Behind a variable nothing is pending.
         let length = self.text.len();
         let follows_variable = self.tail == Tail::Variable;
         self.literal(start, end);
@@ -337,11 +358,27 @@ impl<'l, 's> Builder<'l, 's> {
     }
 
     fn literal(&mut self, start: usize, end: usize) {
-        if start < end {
-            self.blank();
-            self.text.push_str(self.line.get(start..end).unwrap_or_default());
-            self.tail = Tail::Literal;
+        if start == end {
+            return;
         }
+        let is_next = match self.has_blank {
+            true => start == self.pending.end + 1 && self.byte(self.pending.end) == Some(b' '),
+            false => start == self.pending.end,
+        };
+        if is_next && !self.pending.is_empty() {
+            self.pending.end = end;
+            self.has_blank = false;
+        } else {
+            self.copy_pending();
+            self.blank();
+            self.pending = start..end;
+        }
+        self.tail = Tail::Literal;
+    }
+
+    fn copy_pending(&mut self) {
+        self.text.push_str(self.line.get(self.pending.clone()).unwrap_or_default());
+        self.pending = 0..0;
     }
 
     fn blank(&mut self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX};
+use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX, with_ellipsis};
 use crate::record::{Level, Offset, Partition, StreamTime, TemplateId, TimeBasis};
 
 /// One line as an example of its template.
@@ -24,12 +24,24 @@ pub struct Sample {
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
-    /// The line, cut at [`super::SAMPLE_BYTES_MAX`].
+    /// The line, or those of its first words that fit into [`super::SAMPLE_BYTES_MAX`].
     pub text: Arc<str>,
     /// Whether it was cut.
     pub truncated: bool,
     /// The host that wrote it.
     pub host: Option<Arc<str>>,
+}
+
+impl Sample {
+    /// The text as it is shown: with an ellipsis where it was cut.
+    pub fn shown(&self) -> Arc<str> {
+        if self.truncated { with_ellipsis(&self.text) } else { Arc::clone(&self.text) }
+    }
+}
+
+/// Those lines that count for rates: of level info and above. To switch those for debugging on or off is no trouble.
+fn countable(lines: &[u64; 6]) -> u64 {
+    lines.iter().skip(Level::Info.index()).sum()
 }
 
 /// What one template did in one second of one service.
@@ -49,16 +61,40 @@ pub struct TemplateTally {
     pub slots: Vec<Sketch>,
 }
 
+/// Bytes on the wire of what has no text of its own: generous.
+const CELL_BYTES: usize = 200;
+const RANGE_BYTES: usize = 32;
+const TEMPLATE_BYTES: usize = 48;
+const SAMPLE_BYTES: usize = 48;
+const SKETCH_KEY_BYTES: usize = 6;
+
 impl TemplateTally {
+    /// Roughly how many bytes it takes on the wire.
+    fn size_bytes(&self) -> usize {
+        let skeleton = self.skeleton.as_ref().map_or(0, |text| text.len());
+        let sample = self
+            .sample
+            .as_ref()
+            .map_or(0, |sample| SAMPLE_BYTES + sample.text.len() + sample.host.as_ref().map_or(0, |host| host.len()));
+        let keys: usize = self.slots.iter().map(|sketch| sketch.iter().count() * SKETCH_KEY_BYTES).sum();
+        TEMPLATE_BYTES + skeleton + sample + keys
+    }
+
     /// Lines in time.
     pub fn total(&self) -> u64 {
         self.lines.iter().sum()
     }
 
+    /// Lines in time of level info and above: those that count for rates.
+    pub fn countable(&self) -> u64 {
+        countable(&self.lines)
+    }
+
     /// The gravest level seen, among all its lines.
     pub fn level(&self) -> Level {
         let on_time = Level::ALL.iter().rev().find(|level| self.lines.get(level.index()).is_some_and(|&n| n > 0));
-        on_time.copied().unwrap_or(self.late_level)
+        let late = (self.late > 0).then_some(self.late_level);
+        on_time.copied().max(late).unwrap_or_default()
     }
 
     fn merge(&mut self, other: Self) {
@@ -108,6 +144,18 @@ impl Cell {
     /// Lines in time.
     pub fn total(&self) -> u64 {
         self.lines.iter().sum()
+    }
+
+    /// Lines in time of level info and above: those that count for rates.
+    pub fn countable(&self) -> u64 {
+        countable(&self.lines)
+    }
+
+    /// Lines in time of this level; of errors also fatal ones.
+    pub fn at_level(&self, level: Level) -> u64 {
+        let levels = if level == Level::Error { Level::Error..=Level::Fatal } else { level..=level };
+        let own = Level::ALL.iter().filter(|level| levels.contains(level));
+        own.filter_map(|level| self.lines.get(level.index())).sum()
     }
 
     /// What the times of most of its lines rest on.
@@ -189,10 +237,71 @@ impl Cell {
         }
     }
 
+    /// Roughly how many bytes it takes on the wire.
+    pub fn size_bytes(&self) -> usize {
+        let hosts: usize = self.hosts.keys().map(|host| host.len() + 4).sum();
+        CELL_BYTES
+            + hosts
+            + self.ranges.len() * RANGE_BYTES
+            + self.templates.values().map(TemplateTally::size_bytes).sum::<usize>()
+    }
+
+    /// Divides it into parts of at most about so many bytes, whose sum it is. O(templates).
+    pub fn parts(mut self, bytes: usize) -> Vec<Self> {
+        if self.size_bytes() <= bytes {
+            return vec![self];
+        }
+        let mut templates: Vec<_> = std::mem::take(&mut self.templates).into_iter().collect();
+        templates.sort_unstable_by_key(|&(id, _)| id);
+        let mut parts = vec![self];
+        let mut held = parts.last().map_or(0, Self::size_bytes);
+        for (id, tally) in templates {
+            if held >= bytes {
+                parts.push(Self::default());
+                held = 0;
+            }
+            held += tally.size_bytes();
+            if let Some(part) = parts.last_mut() {
+                part.templates.insert(id, tally);
+            }
+        }
+        parts
+    }
+
     /// The templates in the order of their ids.
     pub fn sorted_templates(&self) -> Vec<(TemplateId, &TemplateTally)> {
         let mut templates: Vec<_> = self.templates.iter().map(|(&id, tally)| (id, tally)).collect();
         templates.sort_unstable_by_key(|&(id, _)| id);
         templates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(level: Level, late_level: Option<Level>) -> TemplateTally {
+        let mut tally = TemplateTally::default();
+        tally.lines[level.index()] = 1;
+        if let Some(level) = late_level {
+            (tally.late, tally.late_level) = (1, level);
+        }
+        tally
+    }
+
+    #[test]
+    fn the_gravest_level_is_the_same_however_lines_were_divided() {
+        assert_eq!(tally(Level::Info, Some(Level::Error)).level(), Level::Error);
+        assert_eq!(tally(Level::Error, Some(Level::Info)).level(), Level::Error);
+        let late = |tally| {
+            let cell = Cell { templates: [(TemplateId(1), tally)].into_iter().collect(), ..Cell::default() };
+            cell.into_late()
+        };
+        let whole = late(tally(Level::Info, Some(Level::Error)));
+        let mut divided = late(tally(Level::Info, None));
+        let other = TemplateTally { late: 1, late_level: Level::Error, ..TemplateTally::default() };
+        divided.merge(late(other));
+        assert_eq!(divided, whole);
+        assert_eq!(whole.templates[&TemplateId(1)].level(), Level::Error);
     }
 }

@@ -11,7 +11,9 @@ use hashbrown::{HashMap, HashTable};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::announced::{Announced, SampleOrder};
-use super::{Cell, SAMPLE_BYTES_MAX, SLOTS_PER_TEMPLATE_MAX, Sample, Sketch, SketchKey, TemplateTally, fold_services};
+use super::{
+    Cell, SAMPLE_BYTES_MAX, SLOTS_PER_TEMPLATE_MAX, Sample, Sketch, SketchKey, TemplateTally, beginning, fold_services,
+};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, TimeBasis};
 use crate::template::{ParameterKind, Skeleton, number};
 
@@ -178,7 +180,7 @@ impl LiveCell {
         };
         live.count(line, text, skeleton);
         if live.floor.is_none_or(|(time, _)| line.time <= time) {
-            let (text, truncated) = cut(text);
+            let (text, truncated) = beginning(text, SAMPLE_BYTES_MAX);
             let order = (line.time, text_hash(text, line.host));
             if live.offer(line, text, truncated, order) {
                 announced.sampled(service, skeleton.id, self.second, order);
@@ -199,8 +201,9 @@ impl LiveCell {
 impl LiveTemplate {
     fn count(&mut self, line: &Line<'_>, text: &str, skeleton: &Skeleton<'_>) {
         if line.late {
+            let others = (self.tally.late > 0).then_some(self.tally.late_level);
+            self.tally.late_level = others.map_or(line.level, |level| level.max(line.level));
             self.tally.late += 1;
-            self.tally.late_level = self.tally.late_level.max(line.level);
             return;
         }
         if let Some(lines) = self.tally.lines.get_mut(line.level.index()) {
@@ -244,13 +247,6 @@ impl LiveTemplate {
         }
         better
     }
-}
-
-fn cut(text: &str) -> (&str, bool) {
-    if text.len() <= SAMPLE_BYTES_MAX {
-        return (text, false);
-    }
-    (text.get(..text.floor_char_boundary(SAMPLE_BYTES_MAX)).unwrap_or_default(), true)
 }
 
 fn text_hash(text: &str, host: Option<&str>) -> u64 {

@@ -16,6 +16,7 @@ mod cell;
 mod collector;
 mod fold;
 mod sketch;
+mod text;
 pub mod wire;
 
 pub use announced::Announced;
@@ -23,6 +24,7 @@ pub use cell::{Cell, Sample, TemplateTally};
 pub use collector::{Collector, Line};
 pub use fold::fold_services;
 pub use sketch::{Sketch, SketchKey};
+pub use text::{ELLIPSIS, beginning, with_ellipsis};
 
 /// How many templates one service may have in one second; the lines of the others are counted together.
 pub const TEMPLATES_PER_CELL_MAX: usize = 1_000;
@@ -30,7 +32,7 @@ pub const TEMPLATES_PER_CELL_MAX: usize = 1_000;
 pub const SERVICES_PER_SECOND_MAX: usize = 2_000;
 /// How many hosts of a service are named in one second.
 pub const HOSTS_PER_CELL_MAX: usize = 32;
-/// How long a sample may be, in bytes of its UTF-8.
+/// How long a sample may be, and what is kept and shown of a template's text, in bytes of its UTF-8.
 pub const SAMPLE_BYTES_MAX: usize = 512;
 /// How many parameters of a template are sketched: more make a dump, not a sentence.
 pub const SLOTS_PER_TEMPLATE_MAX: usize = 12;

@@ -2,6 +2,7 @@
 
 pub mod bad_input;
 mod command_line;
+mod demo;
 mod detect;
 mod in_memory;
 mod memory;

@@ -139,6 +139,7 @@ fn read_on(
     /// So that the progress bar moves.
     const LINES_AT_ONCE: usize = 10_000;
     let partition = source.partition.clone();
+    chain.written_by(source.written_by_ms);
     for _ in 0..LINES_AT_ONCE {
         let Some(record) = source.next()? else { return Ok(true) };
         chain.record(&partition, &record, messages);

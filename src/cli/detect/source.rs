@@ -5,11 +5,13 @@ use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
 
 use super::super::lines::{self, read_line};
 use crate::decode::{Decoder, Format};
+use crate::ops::wall_clock_ms;
 use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis, Topic};
 
 /// How many lines are looked at for the first time stamp.
@@ -26,6 +28,8 @@ pub(super) struct Source {
     line: Vec<u8>,
     offset: i64,
     clock: Clock,
+    /// When the file was last written, in milliseconds since 1970; now, for standard input.
+    pub(super) written_by_ms: i64,
     /// Time of the latest line.
     pub(super) latest: Option<StreamTime>,
 }
@@ -42,9 +46,11 @@ impl Source {
     /// Opens a file; `-` is standard input. `bytes_read` counts what is read of it, compressed as it is.
     pub(super) fn open(path: &str, number: i32, bytes_read: &Arc<AtomicU64>) -> anyhow::Result<Self> {
         let reader = lines::open(path, bytes_read)?;
-        let (name, stem) = match path {
-            "-" => ("standard input".to_owned(), "stdin".to_owned()),
-            _ => (path.to_owned(), stem_of(path)),
+        let modified = || std::fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok();
+        let modified_ms = || i64::try_from(modified()?.as_millis()).ok();
+        let (name, stem, written_by_ms) = match path {
+            "-" => ("standard input".to_owned(), "stdin".to_owned(), wall_clock_ms()),
+            _ => (path.to_owned(), stem_of(path), modified_ms().unwrap_or_else(wall_clock_ms)),
         };
         Ok(Self {
             name,
@@ -54,6 +60,7 @@ impl Source {
             line: Vec::new(),
             offset: 0,
             clock: Clock::Count,
+            written_by_ms,
             latest: None,
         })
     }
@@ -61,6 +68,7 @@ impl Source {
     /// Looks ahead for the first time stamp. Returns whether there is one.
     pub(super) fn find_first_time(&mut self, format: Format) -> anyhow::Result<bool> {
         let mut decoder = Decoder::new(format);
+        decoder.written_by(self.written_by_ms);
         let mut bytes = 0;
         while self.ahead.len() < LOOK_AHEAD_LINES_MAX && bytes < LOOK_AHEAD_BYTES_MAX {
             let mut line = Vec::new();

@@ -34,6 +34,8 @@ fn common(kafka: &Kafka) -> ClientConfig {
     config
         .set("bootstrap.servers", &kafka.brokers)
         .set("client.id", "eddyline")
+        // Topics are created on purpose, or not at all.
+        .set("allow.auto.create.topics", "false")
         // A broker that comes back is used at once, not after ten seconds.
         .set("reconnect.backoff.max.ms", "1000");
     config

@@ -19,6 +19,8 @@ use crate::record::{Partition, Topic};
 pub(super) struct Events {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
     has_rebalances: AtomicBool,
+    /// The rebalance that the loop took and has not answered yet.
+    taken: Mutex<Option<(bool, TopicPartitionList)>>,
     positions: Mutex<Option<Vec<Position>>>,
     complaints: Complaints,
     /// Set when nobody handles rebalances any more: they are answered at once, else closing would wait for ever.
@@ -42,7 +44,14 @@ impl Events {
         let mut rebalances = lock(&self.rebalances);
         let next = rebalances.pop_front();
         self.has_rebalances.store(!rebalances.is_empty(), Ordering::Release);
-        next.map(|(assigns, list)| (assigns, partitions_of(&list)))
+        let taken = next.as_ref().map(|(assigns, list)| (*assigns, partitions_of(list)));
+        *lock(&self.taken) = next;
+        taken
+    }
+
+    /// The rebalance that was taken is answered.
+    pub(super) fn answered(&self) {
+        lock(&self.taken).take();
     }
 
     /// The statistics since the last call.
@@ -50,8 +59,14 @@ impl Events {
         lock(&self.positions).take()
     }
 
-    pub(super) fn close(&self) {
+    /// From now on rebalances are answered at once; so are those that the loop did not come to.
+    pub(super) fn close(&self, consumer: &BaseConsumer<Self>) {
         self.is_closing.store(true, Ordering::Release);
+        let taken = lock(&self.taken).take();
+        let waiting = std::mem::take(&mut *lock(&self.rebalances));
+        for (assigns, list) in taken.into_iter().chain(waiting) {
+            answer(consumer, assigns, &list);
+        }
     }
 }
 

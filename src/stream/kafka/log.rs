@@ -1,5 +1,6 @@
 //! The log that is Kafka, for one worker.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,10 @@ use super::consumer::Events;
 use super::producer::Transactions;
 use super::{Role, client, describe};
 use crate::config::Kafka;
-use crate::ops::View;
+use crate::ops::{View, wall_clock_ms};
 use crate::record::{Offset, Partition, Record, TimeBasis};
-use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Transaction};
+use crate::stream::commit::{Connection, commit_whole};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
@@ -33,6 +35,7 @@ pub struct KafkaLog {
     assigned: Vec<Assigned>,
     last_read: usize,
     view: Arc<View>,
+    joined_at: Instant,
 }
 
 struct Assigned {
@@ -57,9 +60,29 @@ impl KafkaLog {
             assigned: Vec::new(),
             last_read: 0,
             view,
+            joined_at: Instant::now(),
         };
         log.consumer.subscribe(topics)?;
         Ok(log)
+    }
+
+    /// The first offset that is still there. A partition that is new, or moves to another broker, has no leader for a moment.
+    fn first_offset(&self, partition: &Partition) -> Result<Offset, CommitError> {
+        let started = Instant::now();
+        loop {
+            let error = match self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT) {
+                Ok((first, _)) => return Ok(Offset(first)),
+                Err(error) => error,
+            };
+            let is_passing = matches!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+            );
+            if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
+                return Err(broken(error));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The partitions that are read: assigned and not held.
@@ -90,10 +113,12 @@ fn hand_out(
     message: &BorrowedMessage<'_>,
     assigned: &mut [Assigned],
     last_read: &mut usize,
-    each: &mut dyn FnMut(&Partition, &Incoming<'_>),
-) {
-    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else { return };
-    let Some(assigned) = assigned.get_mut(index) else { return };
+    each: &mut Taker<'_>,
+) -> ControlFlow<()> {
+    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else {
+        return ControlFlow::Continue(());
+    };
+    let Some(assigned) = assigned.get_mut(index) else { return ControlFlow::Continue(()) };
     *last_read = index;
     assigned.read_since_statistics = true;
     let timestamp = match message.timestamp() {
@@ -106,7 +131,7 @@ fn hand_out(
         Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
         None => Vec::new(),
     };
-    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers });
+    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
 }
 
 pub(super) fn broken(error: KafkaError) -> CommitError {
@@ -114,13 +139,19 @@ pub(super) fn broken(error: KafkaError) -> CommitError {
 }
 
 impl Log for KafkaLog {
-    fn poll(&mut self, wait: Duration, each: &mut dyn FnMut(&Partition, &Incoming<'_>)) -> Result<usize, CommitError> {
+    fn now(&self) -> Now {
+        Now { wall_ms: wall_clock_ms(), running_for: self.joined_at.elapsed() }
+    }
+
+    fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {
         let mut count = 0;
         while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
             match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
                 Some(Ok(message)) => {
-                    hand_out(&message, &mut self.assigned, &mut self.last_read, each);
                     count += 1;
+                    if hand_out(&message, &mut self.assigned, &mut self.last_read, each).is_break() {
+                        break;
+                    }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
                 Some(Err(error)) => return error_of_poll(&error).map(|()| count),
@@ -145,11 +176,8 @@ impl Log for KafkaLog {
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         for (partition, committed) in self.committed_offsets(partitions)? {
-            let (first, _) = self
-                .consumer
-                .fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT)
-                .map_err(broken)?;
-            found.push((partition, committed, Offset(first)));
+            let first = self.first_offset(&partition)?;
+            found.push((partition, committed, first));
         }
         Ok(found)
     }
@@ -165,6 +193,7 @@ impl Log for KafkaLog {
         } else {
             self.consumer.assign(&list).map_err(broken)?;
         }
+        self.consumer.context().answered();
         for (partition, _) in positions {
             self.assigned.push(Assigned { partition: partition.clone(), is_held: false, read_since_statistics: true });
         }
@@ -185,6 +214,7 @@ impl Log for KafkaLog {
             self.consumer.unassign().map_err(broken)?;
             self.assigned.clear();
         }
+        self.consumer.context().answered();
         Ok(())
     }
 
@@ -224,11 +254,11 @@ impl Log for KafkaLog {
     }
 
     fn commit(&mut self, transaction: &Transaction, in_rebalance: bool) -> Result<(), CommitError> {
-        self.commit_whole(transaction, in_rebalance)
+        commit_whole(self, transaction, in_rebalance)
     }
 
     fn leave(&mut self) {
-        self.consumer.context().close();
+        self.consumer.context().close(&self.consumer);
         self.consumer.unsubscribe();
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(3) {
@@ -242,8 +272,8 @@ impl Log for KafkaLog {
 
 impl Drop for KafkaLog {
     fn drop(&mut self) {
-        // Closing waits until every revocation is answered, and the loop that would answer is gone.
-        self.consumer.context().close();
+        // Closing waits until every rebalance is answered, and the loop that would answer is gone.
+        self.consumer.context().close(&self.consumer);
     }
 }
 

@@ -14,22 +14,12 @@ use super::client::Complaints;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
 use crate::publish::OutputRecord;
+use crate::stream::commit::Failure;
 
 /// How long one call of a transaction may take before the transaction is in doubt; the broker ends it after ten seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long retriable errors are retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
-
-/// Why a transaction was not committed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It has to be aborted, and can then be sent again.
-    Abort(String),
-    /// Whether it was committed is unknown, or the producer is of no use any more.
-    Doubt(String),
-    /// It will never be accepted.
-    Permanent(String),
-}
 
 /// Notes the first record that could not be delivered.
 #[derive(Default)]
@@ -144,6 +134,9 @@ impl Transactions {
                     std::thread::sleep(Duration::from_millis(1));
                     record = unsent;
                 }
+                Err((KafkaError::MessageProduction(code @ RDKafkaErrorCode::UnknownPartition), _)) => {
+                    return Err(self.undeliverable(code, &[]));
+                }
                 Err((error, _)) => return Err(Failure::Abort(format!("send to {topic}: {}", describe(&error)))),
             }
         }
@@ -160,6 +153,9 @@ impl Transactions {
             | RDKafkaErrorCode::ClusterAuthorizationFailed => {
                 Failure::Permanent(format!("{code}: grant write access to Eddyline's topics and its transactional ids"))
             }
+            RDKafkaErrorCode::UnknownPartition => Failure::Permanent(format!(
+                "{code}: a topic of Eddyline has fewer partitions than it needs; <input>.scored needs as many as its input"
+            )),
             _ => Failure::Abort(format!("not delivered: {code}")),
         }
     }

@@ -40,7 +40,7 @@ pub enum TopicError {
         brokers: String,
     },
     /// Topics that are needed and may not be created.
-    #[error("topics could not be created ({reason}); let somebody who may run:{}", .commands.iter().map(|command| format!("\n  {command}")).collect::<String>())]
+    #[error("topics are not as they have to be ({reason}); let somebody who may run:{}", .commands.iter().map(|command| format!("\n  {command}")).collect::<String>())]
     NotCreated {
         /// The broker's word.
         reason: String,
@@ -92,6 +92,16 @@ pub async fn prepare_topics(config: &Config, client: &BaseConsumer) -> Result<To
     let absent: Vec<&Wanted> = wanted.iter().filter(|topic| !found.contains_key(&Topic::new(&topic.name))).collect();
     if !absent.is_empty() {
         create(config, &absent).await?;
+    }
+    for topic in wanted.iter().filter(|topic| topic.name.ends_with(".scored")) {
+        if found.get(&Topic::new(&topic.name)).is_some_and(|&partitions| partitions < topic.partitions) {
+            let command = format!(
+                "kafka-topics.sh --bootstrap-server {brokers} --alter --topic {} --partitions {}",
+                topic.name, topic.partitions
+            );
+            let reason = format!("{} has fewer partitions than its input", topic.name);
+            return Err(TopicError::NotCreated { reason, commands: vec![command] });
+        }
     }
     let ours = wanted.iter().map(|topic| {
         let topic_name = Topic::new(&topic.name);

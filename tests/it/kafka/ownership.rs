@@ -38,7 +38,7 @@ fn offsets_of_a_partition_that_is_not_owned_are_never_committed() {
     // Nobody yet: the broker would take offsets from a consumer without a membership.
     assert!(matches!(log.commit(&of(&topic), false), Err(CommitError::Broken(_))));
     let rebalance = eventually("the assignment", Duration::from_secs(20), || {
-        log.poll(Duration::from_millis(20), &mut |_, _| {}).unwrap();
+        log.poll(Duration::from_millis(20), &mut |_, _| std::ops::ControlFlow::Continue(())).unwrap();
         log.rebalance().ok_or_else(|| "none".to_owned())
     });
     let Rebalance::Assign(partitions) = rebalance else { panic!("{rebalance:?}") };

@@ -54,14 +54,14 @@ fn judge(
                 let record = Record { offset: Offset(offset), timestamp, value: Some(line.json.as_bytes()) };
                 observer.record(partition, &record, 0);
                 if random.below(2_000) == 0 {
-                    send(observer.flush(roster.clone(), 0), &mut judge, &mut messages);
+                    send(observer.flush(roster.clone()), &mut judge, &mut messages);
                     meanwhile(observer, &mut judge);
                 }
             }
         }
     }
     for observer in &mut working {
-        send(observer.flush(roster.clone(), 0), &mut judge, &mut messages);
+        send(observer.flush(roster.clone()), &mut judge, &mut messages);
     }
     judge.end_of_input(&mut messages);
     (messages, judge)

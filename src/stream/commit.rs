@@ -1,0 +1,155 @@
+//! One transaction until it is committed: again after an abort, and in doubt ask what was committed.
+//!
+//! The rules stand here, apart from Kafka's client, so that the simulation runs them too ([`Connection`] is what they ask of a
+//! client, one step a method).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::log::{CommitError, Committed, Log, Transaction};
+use crate::record::Partition;
+
+/// How long one transaction is tried again before the connection is made anew; far below the poll interval of five
+/// minutes after which the group would give up on us.
+const COMMIT_FOR: Duration = Duration::from_secs(120);
+/// The pause before a transaction is sent again.
+const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// Why a transaction was not committed.
+#[derive(Debug)]
+pub enum Failure {
+    /// It has to be aborted, and can then be sent again.
+    Abort(String),
+    /// Whether it was committed is unknown, or the producer is of no use any more.
+    Doubt(String),
+    /// It will never be accepted.
+    Permanent(String),
+}
+
+/// The steps of a commit, each of which can fail by itself.
+pub trait Connection: Log {
+    /// Whether this partition is read by us now.
+    fn is_assigned(&self, partition: &Partition) -> bool;
+
+    /// Sends everything in one burst and commits it with the offsets, once.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn send(&mut self, transaction: &Transaction) -> Result<(), Failure>;
+
+    /// Ends a transaction that failed, so that it can be sent again.
+    ///
+    /// # Errors
+    /// Where that is in doubt too.
+    fn abort(&mut self) -> Result<(), Failure>;
+
+    /// Makes a new producer of the same name, which ends whatever its forerunner began.
+    ///
+    /// # Errors
+    /// Where that is not possible.
+    fn renew(&mut self) -> Result<(), CommitError>;
+
+    /// What the group has committed for these partitions.
+    ///
+    /// # Errors
+    /// Where the log does not say.
+    fn committed_offsets(
+        &mut self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Partition, Option<Committed>)>, CommitError>;
+
+    /// Whether the partitions may belong to somebody else by now.
+    fn assignment_lost(&self) -> bool;
+
+    /// Lets the group make progress while a transaction waits, without reading on. Returns whether a rebalance is due.
+    ///
+    /// # Errors
+    /// Where the log is of no use any more.
+    fn poll_paused(&mut self) -> Result<bool, CommitError>;
+
+    /// Lets time pass.
+    fn wait(&mut self, duration: Duration);
+}
+
+enum Recovered {
+    SendAgain,
+    WasCommitted,
+}
+
+/// Sends a transaction until it is committed, or cannot be.
+///
+/// # Errors
+/// See [`CommitError`].
+pub fn commit_whole<C: Connection>(
+    connection: &mut C,
+    transaction: &Transaction,
+    in_rebalance: bool,
+) -> Result<(), CommitError> {
+    // The broker checks who is a member, not whose partition it is.
+    if let Some(foreign) = transaction.offsets.keys().find(|partition| !connection.is_assigned(partition)) {
+        return Err(CommitError::Broken(format!("{foreign} is to be committed but is not assigned")));
+    }
+    let started = connection.now().running_for;
+    loop {
+        let Err(failure) = connection.send(transaction) else { return Ok(()) };
+        let reason = format!("{failure:?}");
+        if let Recovered::WasCommitted = recover(connection, failure, transaction)? {
+            return Ok(());
+        }
+        if connection.assignment_lost() {
+            return Err(CommitError::Lost(reason));
+        }
+        if connection.now().running_for.saturating_sub(started) >= COMMIT_FOR {
+            return Err(CommitError::Broken(reason));
+        }
+        if !in_rebalance && connection.poll_paused()? {
+            return Err(CommitError::RebalanceFirst);
+        }
+        connection.wait(SEND_AGAIN_AFTER);
+    }
+}
+
+/// After a failure: may the same transaction be sent again?
+fn recover<C: Connection>(
+    connection: &mut C,
+    failure: Failure,
+    transaction: &Transaction,
+) -> Result<Recovered, CommitError> {
+    match failure {
+        Failure::Permanent(reason) => Err(CommitError::Permanent(reason)),
+        Failure::Abort(reason) => {
+            debug!(reason, "transaction aborted; it is sent again");
+            match connection.abort() {
+                Ok(()) => Ok(Recovered::SendAgain),
+                Err(Failure::Doubt(reason) | Failure::Abort(reason) | Failure::Permanent(reason)) => {
+                    resolve_doubt(connection, &reason, transaction)
+                }
+            }
+        }
+        Failure::Doubt(reason) => resolve_doubt(connection, &reason, transaction),
+    }
+}
+
+/// A new producer of the same name ends whatever its forerunner began; then the committed offsets tell how it ended.
+fn resolve_doubt<C: Connection>(
+    connection: &mut C,
+    reason: &str,
+    transaction: &Transaction,
+) -> Result<Recovered, CommitError> {
+    warn!(reason, "transaction in doubt; asking what was committed");
+    connection.renew()?;
+    if connection.assignment_lost() {
+        return Err(CommitError::Lost(reason.to_owned()));
+    }
+    let partitions: Vec<Partition> = transaction.offsets.keys().cloned().collect();
+    let committed: BTreeMap<_, _> = connection
+        .committed_offsets(&partitions)?
+        .into_iter()
+        .filter_map(|(partition, committed)| {
+            committed.map(|committed| (partition, (committed.offset, committed.metadata)))
+        })
+        .collect();
+    Ok(if committed == transaction.offsets { Recovered::WasCommitted } else { Recovered::SendAgain })
+}

@@ -1,0 +1,156 @@
+//! Bugs planted on purpose, to show that the simulation would find them. They exist in here only: some are in the simulated
+//! client ([`super::client`]), the others bend a task on its way to the worker ([`Bent`]).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use eddyline::publish::Destination;
+use eddyline::record::{Offset, Partition, StreamTime};
+use eddyline::stream::{Committed, Incoming, Task, Transaction};
+use eddyline::vectorise::wire::Flush;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mutant {
+    /// Outputs are written outside of the transaction, so an abort does not take them back.
+    PublishesBeforeTheCommit,
+    /// The tenth flush of a life is committed without its tallies.
+    ForgetsAFlush,
+    /// The clock of the partition is not committed with its offset.
+    DropsTheMetadata,
+    /// A late line is counted twice.
+    CountsLateLinesTwice,
+    /// A partition promises a second too much, so that a second is judged too early.
+    JudgesASecondTooEarly,
+    /// Offsets of partitions that were given up are committed once more, with no guard against it.
+    CommitsForeignOffsets,
+    /// After a lost answer the transaction is sent again without asking what was committed.
+    ResendsWithoutAsking,
+    /// What was not committed is kept when the assignment is lost.
+    KeepsStateWhenLost,
+    /// Partitions are given up without committing what was read of them.
+    SkipsTheCommitOfARevocation,
+    /// A judge publishes again what it learns from the tallies below its committed offset.
+    PublishesWhatWasPublished,
+    /// Aborted tallies are read like committed ones.
+    ReadsUncommitted,
+    /// A transaction that was aborted is not sent again.
+    TakesAnAbortForACommit,
+    /// Offsets are committed first, and outputs follow on their own.
+    CommitsOffsetsBeforeOutputs,
+}
+
+impl Mutant {
+    pub const ALL: [Self; 13] = [
+        Self::PublishesBeforeTheCommit,
+        Self::ForgetsAFlush,
+        Self::DropsTheMetadata,
+        Self::CountsLateLinesTwice,
+        Self::JudgesASecondTooEarly,
+        Self::CommitsForeignOffsets,
+        Self::ResendsWithoutAsking,
+        Self::KeepsStateWhenLost,
+        Self::SkipsTheCommitOfARevocation,
+        Self::PublishesWhatWasPublished,
+        Self::ReadsUncommitted,
+        Self::TakesAnAbortForACommit,
+        Self::CommitsOffsetsBeforeOutputs,
+    ];
+}
+
+/// A task that does as it should, but for one bug.
+pub struct Bent<T> {
+    task: T,
+    mutant: Option<Mutant>,
+    seals: u64,
+    given_up: BTreeMap<Partition, (Offset, String)>,
+    sealed: BTreeMap<Partition, (Offset, String)>,
+}
+
+impl<T> Bent<T> {
+    pub fn new(task: T, mutant: Option<Mutant>) -> Self {
+        Self { task, mutant, seals: 0, given_up: BTreeMap::new(), sealed: BTreeMap::new() }
+    }
+}
+
+impl<T: Task> Task for Bent<T> {
+    const NAME: &'static str = T::NAME;
+
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+        self.given_up.remove(partition);
+        let forgets = self.mutant == Some(Mutant::PublishesWhatWasPublished) && T::NAME == "judge";
+        self.task.assign(partition, committed.filter(|_| !forgets), first)
+    }
+
+    fn revoke(&mut self, partition: &Partition) {
+        if let Some(sealed) = self.sealed.remove(partition) {
+            self.given_up.insert(partition.clone(), sealed);
+        }
+        self.task.revoke(partition);
+    }
+
+    fn drop_all(&mut self) {
+        if self.mutant != Some(Mutant::KeepsStateWhenLost) {
+            self.task.drop_all();
+        }
+    }
+
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
+        self.task.record(partition, incoming, wall_ms)
+    }
+
+    fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
+        self.task.at_end(partition, wall_ms);
+    }
+
+    fn ahead(&mut self) -> Vec<Partition> {
+        self.task.ahead()
+    }
+
+    fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {
+        self.task.is_due(since_commit, caught_up)
+    }
+
+    fn is_full(&self) -> bool {
+        self.task.is_full()
+    }
+
+    fn committed(&mut self, is_last: bool) {
+        self.task.committed(is_last);
+    }
+
+    fn seal(&mut self, transaction: &mut Transaction) {
+        self.task.seal(transaction);
+        if transaction.is_empty() {
+            return;
+        }
+        self.seals += 1;
+        self.sealed.clone_from(&transaction.offsets);
+        match self.mutant {
+            Some(Mutant::ForgetsAFlush) if self.seals == 10 => {
+                transaction.outputs.retain(|output| output.destination != Destination::Tallies);
+            }
+            Some(Mutant::DropsTheMetadata) => {
+                transaction.offsets.values_mut().for_each(|(_, metadata)| metadata.clear());
+            }
+            Some(Mutant::CommitsForeignOffsets) => transaction.offsets.append(&mut self.given_up),
+            Some(Mutant::CountsLateLinesTwice) => in_flushes(transaction, |flush| {
+                let cells = flush.cells.values_mut().flat_map(BTreeMap::values_mut);
+                cells.flat_map(|cell| cell.templates.values_mut()).for_each(|template| template.late *= 2);
+            }),
+            Some(Mutant::JudgesASecondTooEarly) => in_flushes(transaction, |flush| {
+                for progress in &mut flush.progress {
+                    progress.complete_until = progress.complete_until.map(|time| StreamTime(time.0 + 1_000));
+                }
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn in_flushes(transaction: &mut Transaction, change: impl Fn(&mut Flush)) {
+    for output in transaction.outputs.iter_mut().filter(|output| output.destination == Destination::Tallies) {
+        let mut flush = Flush::decode(output.value.as_deref().unwrap()).unwrap();
+        change(&mut flush);
+        output.value = Some(flush.encode());
+    }
+}
