@@ -18,7 +18,8 @@ enum Life {
     Findings,
     /// Lines of the template: it is new, so each of them is evidence.
     WhilePresent,
-    /// The absence of lines: a silence is found once and lasts until the first line.
+    /// The absence of lines: a silence is found once and lasts until the first line, and so does the drop of a service to
+    /// nothing, which is found again only when a whole window has passed.
     WhileAbsent,
 }
 
@@ -129,6 +130,9 @@ impl Symptom {
         match self.finding.kind {
             Kind::NewTemplate => self.life = Life::WhilePresent,
             Kind::Silence => self.life = Life::WhileAbsent,
+            Kind::RateDrop if self.is_of_service() && self.finding.figures.observed == 0.0 => {
+                self.life = Life::WhileAbsent;
+            }
             _ => {}
         }
     }
@@ -145,8 +149,8 @@ impl Symptom {
         }
         let written = cell.map_or(0, |cell| self.lines_in(cell));
         // Lines of any level end the silence of a service.
-        let is_of_service = self.finding.feature.subject == Subject::Volume;
-        let is_absent = written == 0 && !(is_of_service && cell.is_some_and(|cell| cell.total() > 0));
+        let is_back = self.is_of_service() && cell.is_some_and(|cell| cell.total() > 0);
+        let is_absent = written == 0 && !is_back;
         match self.life {
             _ if self.end.is_some() => {}
             Life::WhilePresent if written > 0 => self.last = second,
@@ -197,7 +201,13 @@ impl Symptom {
 
     /// Whether the figures that models have of it now are gaps between lines, in seconds, and not lines.
     pub(super) fn is_measured_in_gaps(&self) -> bool {
-        matches!(self.finding.feature.subject, Subject::Heartbeat(_)) || self.life == Life::WhileAbsent
+        let is_silent = self.life == Life::WhileAbsent && self.finding.kind == Kind::Silence;
+        is_silent || matches!(self.finding.feature.subject, Subject::Heartbeat(_))
+    }
+
+    /// Whether it is about all lines of its service.
+    fn is_of_service(&self) -> bool {
+        self.finding.feature.subject == Subject::Volume
     }
 
     /// Whether it is about a template that is new to the service.

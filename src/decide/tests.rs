@@ -332,6 +332,18 @@ fn a_silence_lasts_until_the_lines_come_back() {
 }
 
 #[test]
+fn a_drop_to_nothing_lasts_until_the_lines_come_back() {
+    let mut decider = Decider::new();
+    let mut drop = finding(0, "a", Subject::Volume, Kind::RateDrop, Severity::Warning);
+    drop.figures.observed = 0.0;
+    step(&mut decider, 0, vec![drop]);
+    assert!(quiet(&mut decider, 1..300, &[("b", 9)]).is_empty());
+    let closed = quiet(&mut decider, 300..400, &[("a", 9)]);
+    assert_eq!((closed.len(), closed[0].time), (1, Second(START + 299 + 40).end()));
+    assert!(!closed[0].figures_are_gaps && closed[0].figures.is_some_and(|figures| figures.observed > 0.0));
+}
+
+#[test]
 fn what_is_adopted_is_absorbed() {
     let mut decider = Decider::new();
     let spike = spike(0, "a", 1, Severity::Warning);

@@ -265,6 +265,51 @@ fn a_slow_timer_that_stops_is_missed_for_ten_minutes_and_three_of_its_gaps() {
 }
 
 #[test]
+fn a_slow_timer_outlives_a_silence_of_its_service() {
+    let mut world = World::new();
+    let beating = |world: &mut World| {
+        world.usual();
+        if (world.now.0 - START) % 300 == 0 {
+            world.lines("shop", 9, Level::Info, 1);
+        }
+    };
+    world.run(12_000, beating);
+    world.run(1_000, |world| {
+        world.usual();
+        world.cells.remove(&Service::new(None, "shop"));
+    });
+    world.run(2_000, beating);
+    world.alarms();
+    world.run(1_500, World::usual);
+    let timer = Subject::Heartbeat(TemplateId(9));
+    assert_eq!(subjects(&world.alarms()), [("shop", timer, Direction::Down)]);
+}
+
+#[test]
+fn the_text_of_a_template_is_whole_or_says_that_it_is_not() {
+    let mut world = World::new();
+    let text = |world: &World| {
+        let known = world.scorer.catalogue().service(&Service::new(None, "web")).expect("web");
+        known.template(TemplateId(1)).expect("its template").text()
+    };
+    let mut met = |skeleton: Option<&str>, sample: &str, truncated: bool| {
+        world.lines("web", 1, Level::Info, 1);
+        let cell = world.cells.get_mut(&Service::new(None, "web")).expect("web");
+        let tally = cell.templates.get_mut(&TemplateId(1)).expect("its tally");
+        tally.skeleton = skeleton.map(Arc::from);
+        if let Some(kept) = &mut tally.sample {
+            (kept.text, kept.truncated) = (Arc::from(sample), truncated);
+        }
+        world.end_of_second();
+        text(&world)
+    };
+    assert_eq!(&*met(None, "user 7 came", true), "user 7 came …");
+    let long = format!("user <*> {} token", "x".repeat(500));
+    let kept = met(Some(&long), "user 7 came", false);
+    assert_eq!(&*kept, format!("user <*> {} …", "x".repeat(500)));
+}
+
+#[test]
 fn a_silent_service_is_not_missed_line_by_line() {
     let mut world = World::new();
     let lonely = |world: &mut World| world.traffic("lonely", 7, 0.7);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use eddyline::publish::{Destination, OutputRecord};
 use eddyline::record::{Offset, Partition, Second, Service};
 use eddyline::stage::Judge;
+use eddyline::stream::snapshot::{Snapshot, content_id};
 use eddyline::vectorise::wire::Flush;
 
 use super::input::{Input, published, undisturbed};
@@ -20,7 +21,7 @@ pub enum Verdict {
     Replayed { events: usize },
 }
 
-pub fn check(world: &World, input: &Input, deletes_unread: bool) -> Result<Verdict, String> {
+pub fn check(world: &World, input: &Input, snapshots: &[Snapshot], deletes_unread: bool) -> Result<Verdict, String> {
     let records = world.committed_records(&tallies());
     let flushes: Vec<(usize, Flush)> = records
         .iter()
@@ -30,7 +31,7 @@ pub fn check(world: &World, input: &Input, deletes_unread: bool) -> Result<Verdi
     let episodes: Vec<OutputRecord> = committed(world, &Destination::Episodes);
     let deleted = joins_up(world, input, &flushes, deletes_unread)?;
     once("event", &events)?;
-    let replayed = replay(world, input, &flushes)?;
+    let replayed = replay(world, input, &flushes, snapshots)?;
     same("a replay of the tallies", &replayed.events, &events)?;
     same("a replay of the tallies, episodes", &replayed.episodes, &episodes)?;
     if deleted > 0 {
@@ -113,11 +114,23 @@ struct Replayed {
     is_promise_broken: bool,
 }
 
-/// The tallies that the judge has committed, through a judge that has seen nothing.
-fn replay(world: &World, input: &Input, flushes: &[(usize, Flush)]) -> Result<Replayed, String> {
+/// The tallies that the judge has committed, through a judge that has seen nothing. On its way it passes the snapshots, and
+/// has to be in the same state.
+fn replay(
+    world: &World,
+    input: &Input,
+    flushes: &[(usize, Flush)],
+    snapshots: &[Snapshot],
+) -> Result<Replayed, String> {
     let committed = world.groups[&Role::Judge].committed.get(&tallies()).map_or(0, |committed| index(committed.offset));
     let (mut judge, mut messages, mut is_promise_broken) = (Judge::new(), Vec::new(), false);
-    for (_, flush) in flushes.iter().filter(|(offset, _)| *offset < committed) {
+    let mut snapshots = snapshots.iter().peekable();
+    for (offset, flush) in flushes.iter().filter(|(offset, _)| *offset < committed) {
+        while let Some(passed) = snapshots.next_if(|snapshot| index(Offset(snapshot.manifest.offset)) <= *offset) {
+            if content_id(&judge.snapshot().unwrap()) != passed.manifest.id {
+                return Err(format!("the snapshot at {} is not the state of a replay", passed.manifest.offset));
+            }
+        }
         is_promise_broken |= flush.cells.keys().next().copied() <= judge.judged_until() && !flush.cells.is_empty();
         judge.flush(flush.clone(), &mut messages);
     }

@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use eddyline::config::Config;
 use eddyline::ops::{Stop, View};
 use eddyline::record::{Offset, Topic};
-use eddyline::stream::{Judging, Observing, Task, Worker, WorkerError};
+use eddyline::stream::{Judging, Observing, Snapshotter, Task, Worker, WorkerError};
 
 use super::client::Client;
 use super::group::SESSION_MS;
 use super::input::{Input, LATENESS_MS};
 use super::mutants::{Bent, Mutant};
 use super::random::Random;
+use super::snapshots::Store;
 use super::world::{Faults, Role, World};
 
 /// A process: goes round once, or stops as it is asked to.
@@ -44,6 +46,8 @@ struct Slot {
 pub struct Cluster {
     pub world: RefCell<World>,
     pub mutant: Option<Mutant>,
+    /// The judges' snapshots, where they take any.
+    pub store: Option<Store>,
     /// Whether records may be deleted before they were read.
     deletes_unread: bool,
     slots: RefCell<Vec<Slot>>,
@@ -76,7 +80,10 @@ impl Cluster {
             slot(Role::Judge, 0, true),
             slot(Role::Judge, 1, random.happens(3_000)),
         ];
+        let skips = mutant == Some(Mutant::SkipsTalliesBehindASnapshot);
+        let store = random.happens(6_000).then(|| Store::new(random.below(u64::MAX), skips));
         Self {
+            store,
             world: RefCell::new(World::new(random, input, is_traced)),
             mutant,
             deletes_unread,
@@ -203,10 +210,18 @@ impl Cluster {
                 let roster = self.roster.clone();
                 process(
                     client,
-                    Bent::new(Observing::new(&config, 1, Arc::new(move || roster.clone()), view), self.mutant),
+                    Bent::new(Observing::new(&config, 1, Arc::new(move || roster.clone()), view), self.mutant, None),
                 )
             }
-            Role::Judge => process(client, Bent::new(Judging::new(config.provenance(), view, None), self.mutant)),
+            Role::Judge => {
+                let provenance = config.provenance();
+                // Only those are taken that are asked for as the last of their life, and those are not left to chance.
+                let snapshotter = self.store.clone().map(|store| {
+                    Snapshotter::start(Box::new(store), Duration::from_secs(3_600), &provenance.config_hash).unwrap()
+                });
+                let judging = Judging::new(provenance, view, snapshotter);
+                process(client, Bent::new(judging, self.mutant, self.store.clone()))
+            }
         })
     }
 

@@ -23,6 +23,7 @@ mod input;
 mod mutants;
 mod random;
 mod run;
+mod snapshots;
 mod world;
 
 use std::collections::BTreeMap;
@@ -123,6 +124,7 @@ fn whatever_happens_the_events_are_those_of_an_undisturbed_run() {
         // The simulation does what it is for.
         assert!(summary.identical > seeds / 2, "only {} seeds compared with the undisturbed run", summary.identical);
         assert!(summary.replayed > 0);
+        assert!(summary.happened["judges restored from a snapshot"] > seeds / 2);
         assert!(summary.events > usize::try_from(seeds).unwrap());
     }
 }

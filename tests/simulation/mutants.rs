@@ -1,5 +1,5 @@
 //! Bugs planted on purpose, to show that the simulation would find them. They exist in here only: some are in the simulated
-//! client ([`super::client`]), the others bend a task on its way to the worker ([`Bent`]).
+//! client and the store of snapshots ([`super::client`], [`super::snapshots`]), the others bend a task on its way to the worker ([`Bent`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +8,9 @@ use eddyline::publish::Destination;
 use eddyline::record::{Offset, Partition, StreamTime};
 use eddyline::stream::{Committed, Incoming, Task, Transaction};
 use eddyline::vectorise::wire::Flush;
+
+use super::snapshots::Store;
+use super::world::tallies;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mutant {
@@ -37,10 +40,12 @@ pub enum Mutant {
     TakesAnAbortForACommit,
     /// Offsets are committed first, and outputs follow on their own.
     CommitsOffsetsBeforeOutputs,
+    /// A restored judge goes on some tallies too far behind its snapshot.
+    SkipsTalliesBehindASnapshot,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::PublishesBeforeTheCommit,
         Self::ForgetsAFlush,
         Self::DropsTheMetadata,
@@ -54,6 +59,7 @@ impl Mutant {
         Self::ReadsUncommitted,
         Self::TakesAnAbortForACommit,
         Self::CommitsOffsetsBeforeOutputs,
+        Self::SkipsTalliesBehindASnapshot,
     ];
 }
 
@@ -61,14 +67,18 @@ impl Mutant {
 pub struct Bent<T> {
     task: T,
     mutant: Option<Mutant>,
+    /// Where snapshots go, of a judge that takes any.
+    store: Option<Store>,
     seals: u64,
+    /// Whether something was sealed since the last commit.
+    is_sealed: bool,
     given_up: BTreeMap<Partition, (Offset, String)>,
     sealed: BTreeMap<Partition, (Offset, String)>,
 }
 
 impl<T> Bent<T> {
-    pub fn new(task: T, mutant: Option<Mutant>) -> Self {
-        Self { task, mutant, seals: 0, given_up: BTreeMap::new(), sealed: BTreeMap::new() }
+    pub fn new(task: T, mutant: Option<Mutant>, store: Option<Store>) -> Self {
+        Self { task, mutant, store, seals: 0, is_sealed: false, given_up: BTreeMap::new(), sealed: BTreeMap::new() }
     }
 }
 
@@ -89,6 +99,7 @@ impl<T: Task> Task for Bent<T> {
     }
 
     fn drop_all(&mut self) {
+        self.is_sealed = false;
         if self.mutant != Some(Mutant::KeepsStateWhenLost) {
             self.task.drop_all();
         }
@@ -115,7 +126,12 @@ impl<T: Task> Task for Bent<T> {
     }
 
     fn committed(&mut self, is_last: bool) {
-        self.task.committed(is_last);
+        let takes =
+            std::mem::take(&mut self.is_sealed) && self.store.as_ref().is_some_and(|store| store.is_due(is_last));
+        self.task.committed(takes);
+        if let (true, Some(store), Some((offset, _))) = (takes, &self.store, self.sealed.get(&tallies())) {
+            store.wait_for(*offset);
+        }
     }
 
     fn seal(&mut self, transaction: &mut Transaction) {
@@ -124,6 +140,7 @@ impl<T: Task> Task for Bent<T> {
             return;
         }
         self.seals += 1;
+        self.is_sealed = true;
         self.sealed.clone_from(&transaction.offsets);
         match self.mutant {
             Some(Mutant::ForgetsAFlush) if self.seals == 10 => {

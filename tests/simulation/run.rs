@@ -12,6 +12,7 @@ use super::cluster::Cluster;
 use super::input::Input;
 use super::mutants::Mutant;
 use super::random::Random;
+use super::snapshots::Store;
 use super::world::{Role, tallies};
 
 /// How long after the end of the faults everything has to be judged, in simulated time.
@@ -74,7 +75,9 @@ fn simulate(cluster: &Rc<Cluster>, input: &Input, asked: Asked) -> Result<Verdic
         }
         let Some(calm_since_ms) = calm_since_ms else { continue };
         if progress.all_is_judged(cluster, input) {
-            return check::check(&cluster.world.borrow(), input, asked.deletes_unread);
+            let (snapshots, restored) = cluster.store.as_ref().map(Store::look).unwrap_or_default();
+            cluster.world.borrow_mut().happened.insert("judges restored from a snapshot", restored);
+            return check::check(&cluster.world.borrow(), input, &snapshots, asked.deletes_unread);
         }
         if now_ms > calm_since_ms + CALM_MS_MAX {
             return Err(format!("{} s after the last fault not all is judged: {progress:?}", CALM_MS_MAX / 1_000));
