@@ -42,8 +42,8 @@ pub fn measure(brokers: &str) {
             })
             .collect();
         took.sort_by(f64::total_cmp);
-        let at = |share: f64| took[(took.len() as f64 * share) as usize];
-        println!("{outputs:>8} {:>8.1} {:>8.1} {:>8.1}", took[0], at(0.5), at(0.95));
+        let at = |percent: usize| took[took.len() * percent / 100];
+        println!("{outputs:>8} {:>8.1} {:>8.1} {:>8.1}", took[0], at(50), at(95));
     }
     log.leave();
 }

@@ -51,6 +51,7 @@ fn main() {
     ];
     inputs.extend(input::loghub(RATE));
     for input in &inputs {
+        floor(&mut criterion, input);
         decode(&mut criterion, input);
         template(&mut criterion, input);
         tally(&mut criterion, input);
@@ -63,6 +64,20 @@ fn main() {
     judge(&mut criterion, &own);
     chain(&mut criterion, &own);
     criterion.final_summary();
+}
+
+/// What the other stages are held against: every line is split at its blanks, and every token hashed.
+fn floor(criterion: &mut Bench, input: &Input) {
+    let mut group = criterion.benchmark_group("floor");
+    group.throughput(Throughput::Elements(input.len() as u64));
+    group.bench_function(input.name.as_str(), |bencher| {
+        bencher.iter(|| {
+            for record in input.records() {
+                let tokens = record.value.unwrap_or_default().split(|byte| *byte == b' ');
+                black_box(tokens.fold(0, |hash, token| hash ^ xxhash_rust::xxh3::xxh3_64(token)));
+            }
+        });
+    });
 }
 
 /// The bytes of a record become a line.

@@ -5,8 +5,10 @@
 
 mod demo;
 mod detect;
+mod lines;
 mod report;
 mod run;
+mod templates;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,8 @@ enum Command {
     Detect(detect::Arguments),
     /// Watch it work on a recording of a web shop with faults; needs no Kafka
     Demo(demo::Arguments),
+    /// List the kinds of lines in files of logs, or say for each line which one it is
+    Templates(templates::Arguments),
 }
 
 /// A failure with its exit code.
@@ -51,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Templates(arguments) => templates::run(&arguments),
     };
     let (code, error) = match result {
         Ok(code) => return code,

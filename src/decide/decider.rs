@@ -47,6 +47,11 @@ impl Decider {
         if !read.is_empty() {
             self.last_read = read;
         }
+        for (service, from, into) in &judgement.merged {
+            for episode in &mut self.open {
+                episode.merge(service, *from, *into);
+            }
+        }
         for finding in in_order(judgement.findings) {
             match finding.severity {
                 Severity::Info => self.take_notice(finding),

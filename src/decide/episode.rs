@@ -10,8 +10,8 @@ use super::key::EpisodeId;
 use super::message::{Change, Reason, Recurrence};
 use super::parts::Parts;
 use super::symptom::{End, Symptom, first_evidence};
-use crate::record::{Second, Service};
-use crate::score::{ClosedSecond, Detector, Feature, Finding, Kind, Severity, Subject, Window};
+use crate::record::{Second, Service, TemplateId};
+use crate::score::{ClosedSecond, Detector, Direction, Feature, Finding, Kind, Severity, Subject, Window};
 
 /// How many symptoms an episode holds; what joins beyond it is only counted.
 pub const SYMPTOMS_MAX: usize = 64;
@@ -213,6 +213,24 @@ impl Episode {
     /// Counts findings for which there was no room anywhere else.
     pub(super) fn suppress(&mut self) {
         self.suppressed += 1;
+    }
+
+    /// A template is a part of another one from now on: what is wrong about it is so about that one. Keys and ids stay.
+    pub(super) fn merge(&mut self, service: &Service, from: TemplateId, into: TemplateId) {
+        for direction in [Direction::Up, Direction::Down] {
+            for (old, new) in [
+                (Subject::Template(from), Subject::Template(into)),
+                (Subject::Heartbeat(from), Subject::Heartbeat(into)),
+            ] {
+                let feature = |subject| Feature { service: service.clone(), subject, direction };
+                let Some(mut symptom) = self.symptoms.remove(&feature(old)) else { continue };
+                symptom.finding.feature = feature(new);
+                match self.symptoms.get_mut(&symptom.finding.feature) {
+                    Some(known) => known.absorb(symptom),
+                    None => drop(self.symptoms.insert(feature(new), symptom)),
+                }
+            }
+        }
     }
 
     /// Moves the symptoms of a draft that turned out to be the same problem in here.

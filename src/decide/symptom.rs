@@ -100,6 +100,16 @@ impl Symptom {
         came_back
     }
 
+    /// Takes in a symptom that is about the same thing from now on. What lasts goes on.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.is_notice &= other.is_notice;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.severity = self.severity.max(other.severity);
+        self.lines += other.lines;
+        self.end = self.end.and(other.end);
+    }
+
     /// The newer finding stands for the symptom; what it does not bring stays.
     fn replace(&mut self, mut finding: Finding) {
         let old = &mut self.finding;

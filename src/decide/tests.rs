@@ -103,7 +103,7 @@ pub(crate) fn second(at: i64, lines: &[(&str, u64)]) -> ClosedSecond {
 }
 
 fn judgement(findings: Vec<Finding>) -> Judgement {
-    Judgement { findings, adopted: Vec::new() }
+    Judgement { findings, ..Judgement::default() }
 }
 
 /// Steps over every second of a span in which nothing is found.
@@ -349,7 +349,7 @@ fn what_is_adopted_is_absorbed() {
     let spike = spike(0, "a", 1, Severity::Warning);
     let feature = spike.feature.clone();
     step(&mut decider, 0, vec![spike]);
-    let adopted = Judgement { findings: Vec::new(), adopted: vec![feature] };
+    let adopted = Judgement { adopted: vec![feature], ..Judgement::default() };
     let closed = decider.step(&second(30, &[]), adopted, &Known);
     assert_eq!(closed[0].status, Status::Resolve { reason: Reason::Absorbed });
 }
@@ -476,7 +476,7 @@ pub(crate) fn scenario(seconds: &[RandomSecond]) -> Vec<(ClosedSecond, Judgement
         }
         let adopted = findings.iter().filter(|_| *adopts).map(|f| f.feature.clone()).collect();
         let lines: Vec<(&str, u64)> = lines.iter().map(|&(s, id)| (SERVICES[usize::from(s)], u64::from(id))).collect();
-        steps.push((second(at, &lines), Judgement { findings, adopted }));
+        steps.push((second(at, &lines), Judgement { findings, adopted, ..Judgement::default() }));
     }
     steps
 }

@@ -1,33 +1,237 @@
-//! What transports write before a line: the priority of syslog, the stream of a container's runtime.
+//! The header of a line: what a program's logger writes before the message.
+//!
+//! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
+//! logback, java.util.logging, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
+//! PostgreSQL, Redis, MongoDB, Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory:
+//! the same line has the same header wherever it stands.
+//!
+//! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
+//! brackets stand before. Behind it come off only what no sentence begins with: groups in brackets, source lines, dotted or
+//! mixed-case names with a colon or a dash behind. In doubt it stays, as a literal of the template. A line that would lose
+//! everything keeps everything.
 
-use crate::record::Level;
+use crate::record::{Level, StreamTime};
 
-use super::level::{self, Scale};
+use super::element::{Element, behind_logger, behind_source_line, group, is_of_header, next, strip_separators, word};
+use super::level;
+use super::prefix;
+use super::stamp::{self, Stamp, Style};
 
-/// The largest priority: facility 23, severity 7. Source: RFC 5424, section 6.2.1.
-const PRIORITY_MAX: i64 = 191;
+/// How many elements are looked at for the level.
+const BEFORE_LEVEL_MAX: usize = 6;
+/// How many elements come off behind the level.
+const BEHIND_LEVEL_MAX: usize = 6;
+/// The longest field of a header that is divided by `|`, in bytes.
+const FIELD_BYTES_MAX: usize = 64;
 
-/// Takes the priority of a syslog message off, and the version of RFC 5424 behind it: `<165>1 2026-...`. The level that
-/// it says, and the rest.
-pub(super) fn strip_priority(line: &str) -> (Option<Level>, &str) {
-    match split_priority(line) {
-        Some((priority, rest)) => {
-            (level::of_number(priority & 7, Scale::Syslog), rest.strip_prefix("1 ").unwrap_or(rest))
+/// A line without its header, and what that said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Header<'a> {
+    pub time: Option<StreamTime>,
+    pub level: Option<Level>,
+    pub host: Option<&'a str>,
+    pub message: &'a str,
+}
+
+/// Takes the header off. `record_ms` gives the year where the stamp has none. Linear in the length of the header.
+pub(super) fn read(line: &str, record_ms: Option<i64>) -> Header<'_> {
+    let header = match prefix::stamp(line, record_ms) {
+        Some((level, stamp)) => {
+            let header = behind_stamp(&stamp);
+            Header { level: level.or(header.level), ..header }
         }
-        None => (None, line),
+        None => {
+            let found = through_level(line, false);
+            let message = if found.level.is_some() { behind_level(&found) } else { line };
+            Header { level: found.level, message, ..Header::default() }
+        }
+    };
+    let is_empty = header.message.trim_ascii().is_empty();
+    Header { message: if is_empty { line } else { header.message }, ..header }
+}
+
+/// The rest of a header that begins with a time stamp.
+fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
+    let (rest, time) = (stamp.rest, stamp.time);
+    if let Some((host, message)) = syslog(rest, stamp.style) {
+        // Programs that write to syslog have headers too; the kernel's is the time since boot.
+        let message = stamp::leading(message, None).map_or(message, |boot| boot.rest.trim_ascii_start());
+        let found = through_level(message, false);
+        let message = if found.level.is_some() { behind_level(&found) } else { message };
+        return Header { time, level: found.level, host, message };
     }
+    if rest.starts_with('|') {
+        return Header { time, ..piped(rest) };
+    }
+    // Rust's env_logger: `[2026-11-23T08:01:24Z INFO  shop::cart] message`
+    let inside = through_level(stamp.inside, true).level;
+    let found = through_level(rest, true);
+    Header { time, level: inside.or(found.level), host: None, message: behind_level(&found) }
 }
 
-fn split_priority(line: &str) -> Option<(i64, &str)> {
-    let (digits, rest) = line.strip_prefix('<')?.split_once('>')?;
-    let is_number = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let priority = digits.parse().ok().filter(|priority| is_number && *priority <= PRIORITY_MAX)?;
-    (!rest.is_empty()).then_some((priority, rest))
+/// What was found on the way to the level.
+struct Through<'a> {
+    level: Option<Level>,
+    /// What follows the level; without one, all of the text.
+    rest: &'a str,
+    /// Whether a colon stands behind the level: then the message begins.
+    is_final: bool,
 }
 
-/// What follows the stream and the tag of a line that a container's runtime wrote, `stderr F ` behind the time stamp;
-/// `None` for other lines. Source: Kubernetes, CRI logging format.
-pub(super) fn strip_stream(after_stamp: &str) -> Option<&str> {
-    let tag = after_stamp.strip_prefix(" stdout ").or_else(|| after_stamp.strip_prefix(" stderr "))?;
-    tag.strip_prefix("F ").or_else(|| tag.strip_prefix("P ")).filter(|line| !line.trim_ascii().is_empty())
+/// Goes to a level before which only elements of headers stand. With a stamp before, names are such elements too.
+fn through_level(text: &str, has_stamp: bool) -> Through<'_> {
+    let mut rest = strip_separators(text);
+    let mut numbers = 0;
+    for _ in 0..BEFORE_LEVEL_MAX {
+        let Some((element, after)) = next(rest) else { break };
+        match element {
+            Element::Group(inner) => {
+                if let Some(level) = level::of_header_word(inner.trim_ascii(), true) {
+                    return Through { level: Some(level), rest: after, is_final: false };
+                }
+            }
+            Element::Word(word) => {
+                if let Some(found) = level_of(rest, word, after, has_stamp) {
+                    return found;
+                }
+                if let Some(found) = level_of_letter(word, after, numbers, has_stamp) {
+                    return found;
+                }
+                let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+                numbers += usize::from(is_number);
+                if !is_number && !(has_stamp && (is_of_header(word) || after.starts_with(" - "))) {
+                    break;
+                }
+            }
+        }
+        rest = strip_separators(after);
+    }
+    Through { level: None, rest: text, is_final: false }
+}
+
+/// The level that the word says with which `rest` begins.
+fn level_of<'a>(rest: &'a str, word: &'a str, after: &'a str, has_stamp: bool) -> Option<Through<'a>> {
+    if let Some((head, tail)) = word.split_once(':') {
+        let level = Some(level::of_header_word(head, false)?);
+        // Python: `WARNING:django.request:message`
+        let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
+        return Some(Through { level, rest: rest.get(head.len() + 1 + name_bytes..)?, is_final: true });
+    }
+    // Padded, or followed by a tab or a comma, a level is no word of a sentence in lower case either.
+    let is_set_apart = has_stamp && (after.starts_with("  ") || after.starts_with('\t') || word.ends_with(','));
+    let level = Some(level::of_header_word(word.trim_end_matches(','), is_set_apart)?);
+    Some(Through { level, rest: after, is_final: false })
+}
+
+/// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.
+fn level_of_letter<'a>(word: &str, after: &'a str, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
+    let [letter] = word.as_bytes() else { return None };
+    let level = Some(level::of_letter(*letter).filter(|_| has_stamp)?);
+    let (name, behind) = self::word(after.trim_ascii_start())?;
+    if numbers > 0 {
+        let is_final = name.ends_with(':');
+        return Some(Through { level, rest: if is_final { behind } else { after }, is_final });
+    }
+    let is_component = name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_component.then_some(Through { level, rest: behind, is_final: false })
+}
+
+/// The message behind stamp and level.
+fn behind_level<'a>(found: &Through<'a>) -> &'a str {
+    let mut rest = strip_separators(found.rest);
+    if found.is_final {
+        return rest;
+    }
+    let mut has_logger = false;
+    for _ in 0..BEHIND_LEVEL_MAX {
+        let behind = match rest.as_bytes().first() {
+            // `[instance: 7]` belongs to the message: a header has no labels.
+            Some(b'[') => group(rest).filter(|(inner, _)| !inner.contains(": ")).map(|(_, behind)| behind),
+            _ => behind_name(rest, &mut has_logger),
+        };
+        let Some(behind) = behind.map(strip_separators).filter(|behind| !behind.is_empty()) else { break };
+        rest = behind;
+    }
+    rest
+}
+
+/// What follows a name, a source line or a number of a header.
+fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
+    let (word, after) = word(rest)?;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // Spring: `1 --- [main] a.b.C : message`
+    if is_digits(word) && after.starts_with(" --- ") {
+        return Some(after);
+    }
+    // nginx: `31#31: *12 message`
+    let is_connection = word.strip_prefix('*').is_some_and(is_digits);
+    let is_worker = word.strip_suffix(':').and_then(|word| word.split_once('#'));
+    if is_connection || is_worker.is_some_and(|(process, thread)| is_digits(process) && is_digits(thread)) {
+        return Some(after);
+    }
+    if let Some(behind) = behind_source_line(rest) {
+        return Some(behind);
+    }
+    // Windows, MongoDB: a component in capitals, padded.
+    let is_component = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase()) && after.starts_with("  ");
+    let behind = if *has_logger { None } else { behind_logger(rest).or(is_component.then_some(after)) };
+    *has_logger |= behind.is_some();
+    behind
+}
+
+/// `|Step_LSC|30002312|message`: the level, and the last field.
+fn piped(text: &str) -> Header<'_> {
+    let (mut rest, mut level) = (text, None);
+    for _ in 0..BEFORE_LEVEL_MAX {
+        let Some(behind) = rest.strip_prefix('|') else { break };
+        rest = behind.trim_ascii_start();
+        let Some((field, _)) = rest.split_once('|') else { break };
+        let name = field.trim_ascii();
+        if field.len() > FIELD_BYTES_MAX || name.contains(' ') {
+            break;
+        }
+        level = level.or_else(|| level::of_header_word(name, true));
+        rest = rest.get(field.len()..).unwrap_or_default();
+    }
+    Header { level, message: rest, ..Header::default() }
+}
+
+/// Host and message behind the stamp of a line of syslog: `web01 sshd[230]: message`. Source: RFC 3164, section 4.1.
+fn syslog(rest: &str, style: Style) -> Option<(Option<&str>, &str)> {
+    let rest = rest.strip_prefix(' ')?.trim_start_matches(' ');
+    let (host, behind) = word(rest)?;
+    let is_host = host.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/@#".contains(&byte))
+        && !host.ends_with(':');
+    if !is_host {
+        return None;
+    }
+    let behind = behind.trim_ascii_start();
+    if let Some((has_process, message)) = behind_tag(behind) {
+        return (has_process || style == Style::Syslog).then_some((Some(host), message));
+    }
+    let looks_like_host = host.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+    let is_left = style == Style::Syslog && looks_like_host && !behind.is_empty();
+    is_left.then_some((Some(host), behind))
+}
+
+/// What follows the tag of syslog, and whether it has a process: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `.
+fn behind_tag(text: &str) -> Option<(bool, &str)> {
+    let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@".contains(byte)).count();
+    let mut rest = text.get(name_bytes..).filter(|_| name_bytes > 0)?;
+    let mut has_process = false;
+    if rest.starts_with('(') {
+        rest = rest.split_once(')').filter(|(inner, _)| !inner.contains(' '))?.1;
+    }
+    if rest.starts_with('[') {
+        rest = group(rest)?.1;
+        has_process = true;
+    }
+    if has_process && rest.starts_with(" (") {
+        rest = rest.split_once("):").filter(|(inner, _)| !inner.get(2..).unwrap_or_default().contains(' '))?.1;
+    } else {
+        rest = rest.strip_prefix(':')?;
+    }
+    let is_over = rest.is_empty() || rest.starts_with([' ', '\t']);
+    is_over.then_some((has_process, rest.trim_ascii_start()))
 }

@@ -82,6 +82,29 @@ fn of_upper_word(word: &[u8]) -> Option<Level> {
     }
 }
 
+/// The level of a word of a header: in capitals, or, where it is set apart, as any logger writes it.
+pub(super) fn of_header_word(word: &str, is_set_apart: bool) -> Option<Level> {
+    match word.as_bytes() {
+        // Blue Gene's RAS knows it above ERROR.
+        b"FAILURE" => Some(Level::Fatal),
+        bytes if is_set_apart => of_word(bytes),
+        bytes => of_upper_word(bytes),
+    }
+}
+
+/// The level of a single letter, as Android, glog and MongoDB write it.
+pub(super) fn of_letter(letter: u8) -> Option<Level> {
+    match letter {
+        b'V' | b'T' => Some(Level::Trace),
+        b'D' => Some(Level::Debug),
+        b'I' => Some(Level::Info),
+        b'W' => Some(Level::Warn),
+        b'E' => Some(Level::Error),
+        b'F' => Some(Level::Fatal),
+        _ => None,
+    }
+}
+
 /// The level that the text of a line says: the first word of a level near its beginning, or the name of an exception
 /// that it begins with. Words count in upper case; in lower case only as `[error]` and `level=error`, where they are no
 /// prose.
@@ -101,6 +124,12 @@ pub(super) fn of_text(line: &str) -> Option<Level> {
         before = byte;
     }
     begins_with_exception(line).then_some(Level::Error)
+}
+
+/// The level of a message without its header: that of an access log's status, or what its text says.
+pub(super) fn of_message(message: &str) -> Option<Level> {
+    let access = super::stamp::access_log(message).and_then(|stamp| of_access(stamp.rest));
+    access.or_else(|| of_text(message))
 }
 
 /// The level of the upper-case word that `rest` begins with. It is none within a longer name: `/LOG/x`, `a-ERROR`,

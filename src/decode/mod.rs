@@ -13,13 +13,17 @@
 //! one line: batches (OTLP, CloudWatch, arrays) and binary encodings (MessagePack, Protocol Buffers) are not read.
 
 mod continuation;
+mod cursor;
+mod element;
 mod fields;
 mod found;
 mod header;
 mod json;
 mod level;
+mod prefix;
 mod stamp;
 mod text;
+mod transport;
 
 #[cfg(test)]
 mod tests;
@@ -169,7 +173,7 @@ impl Decoder {
             time: fields.time.or(reading.time),
             environment: fields.environment.and_then(|name| text::clip_name(name, environment)),
             service: fields.service.and_then(|name| text::clip_name(name, service)),
-            host: fields.host.and_then(|name| text::clip_name(name, host)),
+            host: fields.host.or(reading.host).and_then(|name| text::clip_name(name, host)),
             level: fields.level.or(reading.level).unwrap_or_default(),
             message: reading.message,
             is_continuation: reading.is_continuation,
@@ -191,30 +195,53 @@ impl Decoder {
 struct Reading<'a> {
     message: &'a str,
     time: Option<StreamTime>,
+    host: Option<&'a str>,
     level: Option<Level>,
     is_continuation: bool,
 }
 
-/// Reads time and level from a line. `record_ms` is the record's timestamp: it gives the year where a stamp has none.
+/// Takes the header of a line off and reads it. `record_ms` is the record's timestamp: it gives the year where a stamp has
+/// none.
 fn read_line(line: &str, record_ms: Option<i64>) -> Reading<'_> {
     if continuation::is_continuation(line) {
-        return Reading { message: line, time: None, level: None, is_continuation: true };
+        return Reading { message: line, time: None, host: None, level: None, is_continuation: true };
     }
     // Receivers of RFC 3164 leave the blank after the tag in the message.
-    let (priority, line) = header::strip_priority(line.trim_ascii_start());
-    if let Some(stamp) = stamp::access_log(line) {
-        let level = priority.or_else(|| level::of_access(stamp.rest)).or_else(|| level::of_text(line));
-        return Reading { message: line, time: stamp.time, level, is_continuation: false };
+    let (priority, line) = transport::strip_priority(line.trim_ascii_start());
+    if let Some(stamp) = stamp::access_log(line)
+        && stamp::leading(line, record_ms).is_none()
+    {
+        let level = priority.level.or_else(|| level::of_access(stamp.rest)).or_else(|| level::of_text(line));
+        return Reading { message: line, time: stamp.time, host: None, level, is_continuation: false };
     }
-    let (time, message, is_continuation) = match stamp::leading(line, record_ms) {
-        Some(stamp) => match header::strip_stream(stamp.rest) {
-            Some(written) => (stamp.time, written, continuation::is_continuation(written)),
-            None => (stamp.time, stamp.rest.trim_start_matches([' ', '\t', ':', ',', '|']), false),
-        },
-        None => (None, line, false),
+    if let Some(reading) = read_transport(line, priority, record_ms) {
+        return reading;
+    }
+    let header = header::read(line, record_ms);
+    let level = priority.level.or(header.level).or_else(|| level::of_message(header.message));
+    Reading { message: header.message, time: header.time, host: header.host, level, is_continuation: false }
+}
+
+/// A line that a container's runtime or a sender of RFC 5424 wrote: what the program wrote stands behind that, with a header
+/// of its own.
+fn read_transport(line: &str, priority: transport::Priority, record_ms: Option<i64>) -> Option<Reading<'_>> {
+    if !priority.is_rfc5424 && !line.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let stamp = stamp::leading(line, record_ms)?;
+    let (host, written) = match transport::strip_stream(stamp.rest) {
+        Some(written) => (None, written),
+        None => transport::split_rfc5424(stamp.rest).filter(|_| priority.is_rfc5424)?,
     };
-    // A line that is a time stamp and nothing else keeps it.
-    let message = if message.is_empty() { line } else { message };
-    let level = if is_continuation { priority } else { priority.or_else(|| level::of_text(message)) };
-    Reading { message, time, level, is_continuation }
+    if written.trim_ascii().is_empty() {
+        return None;
+    }
+    if continuation::is_continuation(written) {
+        let level = priority.level;
+        return Some(Reading { message: written, time: stamp.time, host, level, is_continuation: true });
+    }
+    let header = header::read(written, record_ms);
+    let level = priority.level.or(header.level).or_else(|| level::of_message(header.message));
+    let (time, host) = (stamp.time.or(header.time), host.or(header.host));
+    Some(Reading { message: header.message, time, host, level, is_continuation: false })
 }

@@ -149,14 +149,14 @@ fn times_of_fields() {
 #[test]
 fn leading_stamps_come_off() {
     for (line, expected, expected_ms) in [
-        ("2026-11-23 08:01:25,458 INFO x", "INFO x", 1_795_420_885_458),
+        ("2026-11-23 08:01:25,458 INFO x", "x", 1_795_420_885_458),
         ("2026-11-23T08:01:25.458123Z x", "x", 1_795_420_885_458),
-        ("2026-11-23 08:01:23.702 UTC [2173] LOG:  x", "[2173] LOG:  x", 1_795_420_883_702),
+        ("2026-11-23 08:01:23.702 UTC [2173] LOG:  x", "x", 1_795_420_883_702),
         ("2026-11-23 09:01:25+01 x", "x", 1_795_420_885_000),
-        ("[2026-11-23 08:01:24 +0000] [2199] [INFO] x", "[2199] [INFO] x", 1_795_420_884_000),
-        ("2026/11/23 08:01:24 [error] 1#0: x", "[error] 1#0: x", 1_795_420_884_000),
-        ("Nov 23 08:01:24 web01 sshd[1]: x", "web01 sshd[1]: x", 1_795_420_884_000),
-        ("[Mon Nov 23 08:01:24.000123 2026] [core:error] x", "[core:error] x", 1_795_420_884_000),
+        ("[2026-11-23 08:01:24 +0000] [2199] [INFO] x", "x", 1_795_420_884_000),
+        ("2026/11/23 08:01:24 [error] 1#0: x", "x", 1_795_420_884_000),
+        ("Nov 23 08:01:24 web01 sshd[1]: x", "x", 1_795_420_884_000),
+        ("[Mon Nov 23 08:01:24.000123 2026] [core:error] x", "x", 1_795_420_884_000),
         ("[23/Nov/2026:08:01:24 +0000] x", "x", 1_795_420_884_000),
         ("2026-11-23 08:01:25 -12 items", "-12 items", 1_795_420_885_000),
     ] {
@@ -175,9 +175,9 @@ fn leading_stamps_come_off() {
 #[test]
 fn what_transports_write_before_a_line_comes_off() {
     for (value, expected, expected_level) in [
-        ("<165>1 2026-11-23T08:01:02.003123Z web01 checkout 8710 - - x", "web01 checkout 8710 - - x", Level::Info),
-        ("<34>Nov 23 08:01:02 web01 su[230]: x", "web01 su[230]: x", Level::Fatal),
-        ("2026-11-23T08:01:02.003123456Z stderr F ERROR x", "ERROR x", Level::Error),
+        ("<165>1 2026-11-23T08:01:02.003123Z web01 checkout 8710 - - x", "x", Level::Info),
+        ("<34>Nov 23 08:01:02 web01 su[230]: x", "x", Level::Fatal),
+        ("2026-11-23T08:01:02.003123456Z stderr F ERROR x", "x", Level::Error),
     ] {
         with_line(value, |line| {
             assert_eq!((line.message, line.level), (expected, expected_level), "{value}");
@@ -188,6 +188,93 @@ fn what_transports_write_before_a_line_comes_off() {
     for line in ["<192>x", "<1", "<>x", "<a>x", "<0034>x", "<+1>x", "<34>"] {
         assert_eq!(message(line), line);
     }
+}
+
+/// Lines as real programs write them: the message, the level and the host that are to be found, at 08:01:24 or unknown.
+const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
+    // log4j, logback, Spring, Tomcat, java.util.logging, Hadoop, Spark
+    ("2026-11-23 08:01:24,978 WARN [main] org.apache.hadoop.v2.App: low memory", "low memory", Level::Warn, None),
+    (
+        "2026-11-23 08:01:24.1  INFO 1 --- [   main] o.s.b.TomcatServer  : started on 80",
+        "started on 80",
+        Level::Info,
+        None,
+    ),
+    (
+        "2026-11-23 08:01:24,747 - ERROR  [Q[myid=1]/0:0:0:0:2181:F@774] - Timed out: 3",
+        "Timed out: 3",
+        Level::Error,
+        None,
+    ),
+    ("23-Nov-2026 08:01:24.123 SEVERE [main] a.b.Catalina: x failed", "x failed", Level::Error, None),
+    ("26/11/23 08:01:24 INFO executor.Backend: Registered handlers", "Registered handlers", Level::Info, None),
+    ("261123 080124 148 INFO dfs.DataNode$Responder: block 1 done", "block 1 done", Level::Info, None),
+    ("08:01:24.123 [main] DEBUG c.e.App - started", "started", Level::Debug, None),
+    // Python, Ruby, Go, Rust
+    ("WARNING:django.request:Not found", "Not found", Level::Warn, None),
+    ("2026-11-23 08:01:24 - app.mod - ERROR - no luck", "no luck", Level::Error, None),
+    ("2026-11-23 08:01:24.123 | DEBUG    | shop.cart:add:12 - added", "added", Level::Debug, None),
+    ("E, [2026-11-23T08:01:24.123456 #1234] ERROR -- : x failed", "x failed", Level::Error, None),
+    ("2026/11/23 08:01:24 main.go:12: listening", "listening", Level::Info, None),
+    ("2026-11-23T08:01:24.123Z\terror\tcart\tcart/server.go:71\tno stock", "no stock", Level::Error, None),
+    ("W1123 08:01:24.123456    1234 controller.go:123] slow sync", "slow sync", Level::Warn, None),
+    ("[2026-11-23T08:01:24Z WARN  shop::cart] no stock", "no stock", Level::Warn, None),
+    ("2026-11-23T08:01:24.123Z  WARN shop::cart: no stock", "no stock", Level::Warn, None),
+    // Servers
+    ("2026/11/23 08:01:24 [warn] 31#31: *12 upstream is slow", "upstream is slow", Level::Warn, None),
+    (
+        "2026-11-23 08:01:24.702 UTC [2173] postgres@shop FATAL:  too many clients",
+        "too many clients",
+        Level::Fatal,
+        None,
+    ),
+    ("2198:M 23 Nov 2026 08:01:24.230 # out of memory", "out of memory", Level::Warn, None),
+    ("2026-11-23T08:01:24.000+0000 W NETWORK  [conn1] slow", "slow", Level::Warn, None),
+    (
+        "INFO:     127.0.0.1:1234 - \"GET / HTTP/1.1\" 200 OK",
+        "127.0.0.1:1234 - \"GET / HTTP/1.1\" 200 OK",
+        Level::Info,
+        None,
+    ),
+    // syslog, journald, the kernel
+    ("Nov 23 08:01:24 web01 sshd(pam_unix)[19939]: session closed", "session closed", Level::Info, Some("web01")),
+    ("Nov 23 08:01:24 mac com.a.b[1] (com.c.d[125]): exited", "exited", Level::Info, Some("mac")),
+    ("2026-11-23T09:01:24+01:00 web01 sshd[12]: accepted", "accepted", Level::Info, Some("web01")),
+    ("<27>1 2026-11-23T08:01:24Z web01 app 8 ID1 [a@1 b=\"c\"][d] x", "x", Level::Error, Some("web01")),
+    ("Nov 23 08:01:24 web01 kernel: [ 1234.567890] usb 1-1: new", "usb 1-1: new", Level::Info, Some("web01")),
+    ("[ 1234.567890] usb 1-1: new", "usb 1-1: new", Level::Info, None),
+    // telephones, Windows, supercomputers, containers
+    ("11-23 08:01:24.811  1702  2395 E WindowManager: no window", "no window", Level::Error, None),
+    ("2026-11-23 08:01:24, Info                  CBS    Loaded stack", "Loaded stack", Level::Info, None),
+    ("20261123-8:1:24:606|Step_LSC|30002312|onStep 3", "onStep 3", Level::Info, None),
+    ("- 1795420884 2026.11.23 R02-M1 2026-11-23-01.01.24.67 R02-M1 RAS KERNEL FATAL x", "x", Level::Fatal, None),
+    ("- 1795420884 2026.11.23 dn2 Nov 23 09:01:24 dn2/dn2 crond[2]: x", "x", Level::Info, Some("dn2/dn2")),
+    ("web_1  | 2026-11-23 08:01:24 ERROR x failed", "x failed", Level::Error, None),
+    // What is no header stays.
+    ("2026-11-23 08:01:24 Started - 5 jobs", "Started - 5 jobs", Level::Info, None),
+    ("2026-11-23 08:01:24 Received ERROR from x", "Received ERROR from x", Level::Error, None),
+    ("2026-11-23 08:01:24 db.example.com:5432 is down", "db.example.com:5432 is down", Level::Info, None),
+    ("2026-11-23 08:01:24 GET /a took 3 ms", "GET /a took 3 ms", Level::Info, None),
+    ("2026-11-23 08:01:24 [1] [2]", "[2]", Level::Info, None),
+    ("64 bytes from 10.0.0.1: icmp_seq=1", "64 bytes from 10.0.0.1: icmp_seq=1", Level::Info, None),
+    ("WARN", "WARN", Level::Warn, None),
+];
+
+#[test]
+fn headers_of_real_programs_come_off() {
+    for (line, message, level, host) in HEADERS {
+        with_line(line, |decoded| {
+            assert_eq!((decoded.message, decoded.level, decoded.host), (*message, *level, *host), "{line}");
+            assert!(decoded.time.is_none_or(|time| time.0 / 1000 == 1_795_420_884), "{line}: {:?}", decoded.time);
+        });
+    }
+}
+
+#[test]
+fn what_a_record_says_is_not_asked_of_the_header() {
+    with_line(r#"{"message":"Nov 23 08:01:24 web01 a[1]: ERROR x","host":"h","level":"info"}"#, |line| {
+        assert_eq!((line.message, line.host, line.level), ("x", Some("h"), Level::Info));
+    });
 }
 
 #[test]

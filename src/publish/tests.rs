@@ -36,7 +36,7 @@ fn provenance() -> Provenance {
 fn story(findings: Vec<Finding>) -> Vec<AnomalyEvent> {
     let mut decider = Decider::new();
     let at = findings[0].second.0 - START;
-    let mut steps = vec![(second(at, &[("checkout", 99)]), Judgement { findings, adopted: Vec::new() })];
+    let mut steps = vec![(second(at, &[("checkout", 99)]), Judgement { findings, ..Judgement::default() })];
     steps.extend((1..700).map(|i| (second(at + i, &[]), Judgement::default())));
     said(&mut decider, &steps).iter().map(|message| compose(message, &provenance())).collect()
 }
@@ -245,7 +245,7 @@ fn the_clock_is_in_no_event() {
     let one = |at: i64| {
         let mut decider = Decider::new();
         let findings = vec![finding(at, "checkout", template(1), Kind::RateSpike, Severity::Error)];
-        let steps = [(second(at, &[("checkout", 1)]), Judgement { findings, adopted: Vec::new() })];
+        let steps = [(second(at, &[("checkout", 1)]), Judgement { findings, ..Judgement::default() })];
         serde_json::to_string(&compose(&said(&mut decider, &steps)[0], &provenance())).unwrap()
     };
     assert_eq!(one(3), one(3));
@@ -285,7 +285,7 @@ fn a_silence_points_to_what_was_read_last() {
     let mut decider = Decider::new();
     decider.step(&second(0, &[("checkout", 1)]), Judgement::default(), &Nothing);
     let findings = vec![finding(58, "checkout", Subject::Volume, Kind::Silence, Severity::Critical)];
-    let messages = decider.step(&second(58, &[]), Judgement { findings, adopted: Vec::new() }, &Nothing);
+    let messages = decider.step(&second(58, &[]), Judgement { findings, ..Judgement::default() }, &Nothing);
     let event = compose(&messages[0], &provenance());
     let range =
         (event.source.ranges[0].partition, event.source.ranges[0].first_offset, event.source.ranges[0].last_offset);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::decay::Decayed;
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Level, Second, Service, TemplateId};
+use crate::template::{Merge, Merges};
 use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
 
 /// How many templates are remembered of one service.
@@ -76,6 +77,17 @@ impl KnownTemplate {
         }
     }
 
+    /// Takes in a template that was merged into this one, which now has this text.
+    fn absorb(&mut self, other: Self, text: &Arc<str>, now: Second) {
+        self.birth = self.birth.min(other.birth);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.level = self.level.max(other.level);
+        self.lines.add(other.lines.at(now, HALF_LIFE_SECONDS), now, HALF_LIFE_SECONDS);
+        self.text = Some(shown(text));
+        self.first = self.first.take().into_iter().chain(other.first).min();
+        self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
+    }
+
     /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.
     pub fn text(&self) -> Arc<str> {
         self.text.clone().or_else(|| self.sample().map(Sample::shown)).unwrap_or_else(|| Arc::from("?"))
@@ -100,9 +112,58 @@ pub struct KnownService {
     pub trained_lines: u64,
     lines: Decayed,
     templates: BTreeMap<TemplateId, KnownTemplate>,
+    merges: Merges,
 }
 
 impl KnownService {
+    fn new(number: ServiceNumber, now: Second) -> Self {
+        let (lines, templates, merges) = (Decayed::new(now), BTreeMap::new(), Merges::default());
+        Self { number, birth: now, last_seen: now, trained_lines: 0, lines, templates, merges }
+    }
+
+    /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these.
+    fn fold(&mut self, cell: &mut Cell, now: Second) -> Vec<Merge> {
+        let mut ids: Vec<TemplateId> = cell.templates.keys().copied().collect();
+        ids.sort_unstable();
+        let mut news = Vec::new();
+        for &id in &ids {
+            let Some(tally) = cell.templates.get(&id) else { continue };
+            let lines = tally.total() + tally.late;
+            match &tally.skeleton {
+                _ if self.merges.contains(id) => self.merges.count(id, lines, now),
+                Some(text) => news.push((id, Arc::clone(text), lines)),
+                None => {}
+            }
+        }
+        let mut merges = Vec::new();
+        for (id, text, lines) in news {
+            merges.extend(self.merges.meet(id, &text, lines, now));
+        }
+        for id in ids {
+            let into = self.merges.resolve(id);
+            if into != id {
+                let merge = merges.iter().rev().find(|merge| merge.into == into);
+                cell.rename_template(id, into, merge.map(|merge| Arc::clone(&merge.text)));
+            }
+        }
+        for merge in &merges {
+            self.absorb(merge, now);
+        }
+        merges
+    }
+
+    fn absorb(&mut self, merge: &Merge, now: Second) {
+        if let Some(known) = self.templates.remove(&merge.from) {
+            let place = self.templates.entry(merge.into);
+            place.or_insert_with(|| KnownTemplate::new(now)).absorb(known, &merge.text, now);
+        }
+    }
+
+    /// How templates of it were merged: the old id, and that of the template it is part of now.
+    pub fn aliases(&self) -> impl Iterator<Item = (TemplateId, TemplateId)> {
+        self.merges.aliases()
+    }
+
     /// A template of it.
     pub fn template(&self, id: TemplateId) -> Option<&KnownTemplate> {
         self.templates.get(&id)
@@ -135,6 +196,8 @@ impl KnownService {
             self.templates.remove(&id);
             gone.push((self.number, id));
         }
+        let templates = &self.templates;
+        self.merges.retain(|id| templates.contains_key(&id));
     }
 }
 
@@ -143,6 +206,15 @@ impl KnownService {
 pub(super) struct Gone {
     pub(super) services: Vec<ServiceNumber>,
     pub(super) templates: Vec<(ServiceNumber, TemplateId)>,
+}
+
+/// A template of a service that became part of another one in this second.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Merged {
+    pub(super) service: Service,
+    pub(super) number: ServiceNumber,
+    pub(super) from: TemplateId,
+    pub(super) into: TemplateId,
 }
 
 /// All services of one tallies partition and their templates.
@@ -158,18 +230,30 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// Merges templates, and counts the lines of those that were merged as lines of what they are part of now. Before anyone
+    /// else sees the second, so that nobody sees what is no template any more.
+    pub(super) fn fold(&mut self, second: &mut ClosedSecond) -> Vec<Merged> {
+        let now = second.second;
+        let mut merged = Vec::new();
+        for (service, cell) in &mut second.cells {
+            let known = known(&mut self.services, &mut self.next_number, service, now);
+            let before = known.templates.len();
+            let merges = known.fold(cell, now);
+            self.template_count = self.template_count + known.templates.len() - before;
+            let number = known.number;
+            let named = |merge: Merge| Merged { service: service.clone(), number, from: merge.from, into: merge.into };
+            merged.extend(merges.into_iter().map(named));
+        }
+        merged
+    }
+
     /// Meets what a second brings. Returns what had to be forgotten for it.
     pub(super) fn meet(&mut self, second: &ClosedSecond) -> Gone {
         let mut gone = Gone::default();
         let now = second.second;
         for (service, cell) in &second.cells {
             self.domains.entry(service.environment.clone()).or_insert(now);
-            let known = self.services.entry(service.clone()).or_insert_with(|| {
-                let number = ServiceNumber(self.next_number);
-                self.next_number = self.next_number.wrapping_add(1);
-                let (lines, templates) = (Decayed::new(now), BTreeMap::new());
-                KnownService { number, birth: now, last_seen: now, trained_lines: 0, lines, templates }
-            });
+            let known = known(&mut self.services, &mut self.next_number, service, now);
             let before = known.templates.len();
             known.meet(cell, now);
             if known.templates.len() > TEMPLATES_PER_SERVICE_MAX {
@@ -255,6 +339,19 @@ impl Catalogue {
     }
 }
 
+fn known<'a>(
+    services: &'a mut BTreeMap<Service, KnownService>,
+    next_number: &mut u32,
+    service: &Service,
+    now: Second,
+) -> &'a mut KnownService {
+    services.entry(service.clone()).or_insert_with(|| {
+        let number = ServiceNumber(*next_number);
+        *next_number = next_number.wrapping_add(1);
+        KnownService::new(number, now)
+    })
+}
+
 /// What is kept of a text: all of it, or its first words and an ellipsis.
 fn shown(text: &Arc<str>) -> Arc<str> {
     match beginning(text, SAMPLE_BYTES_MAX) {
@@ -292,13 +389,14 @@ pub struct Known<'a> {
     pub(super) gone: Gone,
     /// Services whose silence was told before this second and lasts.
     pub(super) silent: BTreeSet<ServiceNumber>,
+    pub(super) merged: Vec<Merged>,
 }
 
 impl<'a> Known<'a> {
     pub(super) fn new(
         catalogue: &'a Catalogue,
         second: &'a ClosedSecond,
-        gone: Gone,
+        (gone, merged): (Gone, Vec<Merged>),
         mut silent: BTreeSet<ServiceNumber>,
     ) -> Self {
         let mut active = Vec::with_capacity(second.cells.len());
@@ -311,6 +409,6 @@ impl<'a> Known<'a> {
             let sights = sights.filter_map(|(id, tally)| Some(Sight { id, tally, known: known.templates.get(&id)? }));
             active.push(Active { service, cell, known, templates: sights.collect() });
         }
-        Self { catalogue, active, gone, silent }
+        Self { catalogue, active, gone, silent, merged }
     }
 }

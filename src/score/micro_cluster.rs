@@ -199,6 +199,30 @@ impl MicroClusters {
         }
     }
 
+    /// A template is a part of another one from now on: present where either was, and as frequent as the more frequent one.
+    pub(super) fn merge(&mut self, from: TemplateId, into: TemplateId) {
+        if let Some(idf) = self.idf.remove(&from) {
+            let place = self.idf.entry(into).or_insert(idf);
+            *place = place.min(idf);
+        }
+        for cluster in &mut self.clusters {
+            if cluster.family == Some(from) {
+                cluster.family = Some(into);
+            }
+            let Ok(place) = cluster.presence.binary_search_by_key(&from, |&(id, _)| id) else { continue };
+            let (_, share) = cluster.presence.remove(place);
+            match cluster.presence.binary_search_by_key(&into, |&(id, _)| id) {
+                Ok(place) => {
+                    if let Some((_, known)) = cluster.presence.get_mut(place) {
+                        *known = known.max(share);
+                    }
+                }
+                Err(place) => cluster.presence.insert(place, (into, share)),
+            }
+            cluster.vector = weighted(&cluster.presence, &self.idf, self.idf_of_unknown);
+        }
+    }
+
     /// Inverse document frequency of a template: how telling its presence is.
     pub(super) fn idf(&self, id: TemplateId) -> f64 {
         self.idf.get(&id).copied().unwrap_or(self.idf_of_unknown.max(f64::MIN_POSITIVE))

@@ -66,6 +66,11 @@ pub(super) struct Mixes {
 impl Detect for Mixes {
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement) {
         let now = second.second;
+        for merged in &known.merged {
+            if let Some(mix) = self.services.get_mut(&merged.number) {
+                mix.merge(merged.from, merged.into);
+            }
+        }
         for number in &known.gone.services {
             self.services.remove(number);
         }
@@ -112,6 +117,19 @@ impl ServiceMix {
     fn new(now: Second) -> Self {
         let (clusters, recent, waiting) = (MicroClusters::default(), VecDeque::new(), VecDeque::new());
         Self { clusters, recent, waiting, farthest: (0.0, now), noticed: None, families_named: (now, 0) }
+    }
+
+    /// A template is a part of another one from now on.
+    fn merge(&mut self, from: TemplateId, into: TemplateId) {
+        for (_, ids) in self.recent.iter_mut().chain(&mut self.waiting) {
+            if let Some(place) = ids.iter().position(|&id| id == from) {
+                ids.remove(place);
+                ids.push(into);
+                ids.sort_unstable();
+                ids.dedup();
+            }
+        }
+        self.clusters.merge(from, into);
     }
 
     /// The templates of a span of the last seconds, sorted.

@@ -1,6 +1,6 @@
 //! The models of the judge: what is usual for each service, and what is not.
 //!
-//! A second is judged once every service's sums of it are there. The catalogue meets its templates, then each detector
+//! A second is judged once every service's sums of it are there. The catalogue merges and meets its templates, then each detector
 //! scores the second and learns from it, in this order: novelty, rates, silence, mix. Invariants:
 //!
 //! * **Score before learn**: [`Detect`] has one method, so that no caller can learn before it scores.
@@ -80,12 +80,15 @@ impl Scorer {
     }
 
     /// Judges the next second, then learns it. Seconds must come in rising order; those in between had no lines.
-    pub fn judge(&mut self, second: &ClosedSecond, told: &Told) -> Judgement {
+    /// Templates are merged first, and the second's counts with them.
+    pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
+        let merged = self.catalogue.fold(second);
         let gone = self.catalogue.meet(second);
-        let known = Known::new(&self.catalogue, second, gone, self.silence.silent());
+        let known = Known::new(&self.catalogue, second, (gone, merged), self.silence.silent());
         self.history.add(second.second, &known);
-        let mut found = Judgement::default();
+        let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
+        let mut found = Judgement { merged, ..Judgement::default() };
         let detectors: [&mut dyn Detect; 4] = [&mut self.novelty, &mut self.rates, &mut self.silence, &mut self.mixes];
         for detector in detectors {
             detector.score_then_learn(second, &known, told, &mut found);

@@ -9,6 +9,7 @@
 //! A second costs O(series with lines in it), and every tenth second of a service O(its series) for those that stopped.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::f64::consts::LN_10;
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ pub(super) struct Rates {
 impl Detect for Rates {
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement) {
         let now = second.second;
+        self.merge(now, known, told);
         self.forget(known);
         self.count_series(now, known);
         for number in &known.silent {
@@ -94,6 +96,17 @@ impl Detect for Rates {
 }
 
 impl Rates {
+    fn merge(&mut self, now: Second, known: &Known<'_>, told: &Told) {
+        for merged in &known.merged {
+            let Some(rates) = self.services.get_mut(&merged.number) else { continue };
+            let Some(series) = rates.templates.remove(&merged.from) else { continue };
+            match rates.templates.entry(merged.into) {
+                Entry::Vacant(place) => drop(place.insert(series)),
+                Entry::Occupied(mut place) => place.get_mut().absorb(series, now, told.of(&merged.service)),
+            }
+        }
+    }
+
     fn forget(&mut self, known: &Known<'_>) {
         for number in &known.gone.services {
             self.services.remove(number);

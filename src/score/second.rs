@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Feature, Finding, Window};
-use crate::record::{Offset, Partition, Second, Service, TimeBasis};
+use crate::record::{Offset, Partition, Second, Service, TemplateId, TimeBasis};
 use crate::vectorise::Cell;
 
 /// One closed second of log time: the sums of all services, in their order. It may be empty.
@@ -25,6 +25,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Deviations that have become the new normal: what is open about them is absorbed, not recovered.
     pub adopted: Vec<Feature>,
+    /// Templates that became part of another one, in order: of which service, which one, and into which.
+    pub merged: Vec<(Service, TemplateId, TemplateId)>,
 }
 
 /// Per service, the spans of log time that episodes above `info` cover. What was told is not learnt: else a fault would teach

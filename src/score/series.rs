@@ -4,7 +4,7 @@
 //! learnt in closed form. Learning lags behind by [`LEARN_LAG_SECONDS`], so that what is reported in that time is not learnt.
 //! What was reported is replaced by what was expected, so that it neither counts twice nor becomes usual.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,22 @@ impl Baseline {
         let deviation = count - self.mean;
         self.mean += deviation / self.windows;
         self.squares = self.squares * kept + deviation * (count - self.mean);
+    }
+
+    /// Takes in the windows of another one: of counts that are added up, as if they were independent. The shorter past of the
+    /// two had no lines before it began.
+    fn absorb(&mut self, other: Self) {
+        let windows = self.windows.max(other.windows);
+        if windows <= 0.0 {
+            return;
+        }
+        let moments = |of: Self| {
+            let mean = of.mean * of.windows / windows;
+            let squares = of.squares + of.windows * of.mean * of.mean - windows * mean * mean;
+            (mean, squares.max(0.0))
+        };
+        let (one, two) = (moments(*self), moments(other));
+        *self = Self { windows, mean: one.0 + two.0, squares: one.1 + two.1 };
     }
 
     /// Learns `windows` windows without a line, in closed form.
@@ -166,6 +182,31 @@ impl Series {
                 sum.first = sum.first.saturating_sub(1);
             }
         }
+    }
+
+    /// Takes in what another series counted: both count one thing from now on. O(moments).
+    pub(super) fn absorb(&mut self, mut other: Self, now: Second, told: &[Window]) {
+        self.step(now, 0, told);
+        other.step(now, 0, told);
+        let mut moments: BTreeMap<Second, (u64, f64)> = BTreeMap::new();
+        for moment in self.moments.iter().chain(&other.moments) {
+            let (lines, counted) = moments.entry(moment.second).or_default();
+            *lines += u64::from(moment.lines);
+            *counted += f64::from(moment.counted);
+        }
+        let sums = moments.into_iter().map(|(second, (lines, counted))| Moment::new(second, lines, counted));
+        self.moments = sums.collect();
+        for (mine, theirs) in self.baselines.iter_mut().zip(other.baselines) {
+            mine.absorb(theirs);
+        }
+        for (mine, theirs) in self.next.iter_mut().zip(other.next) {
+            *mine = (*mine).max(theirs);
+        }
+        self.due = self.due.max(other.due);
+        self.deviation = self.deviation.or(other.deviation);
+        self.reported_until = self.reported_until.max(other.reported_until);
+        self.dormant &= other.dormant;
+        self.add_up(now);
     }
 
     /// While it sleeps nothing is learnt; when its lines come back it goes on with what was usual.
@@ -293,6 +334,11 @@ impl Series {
             self.moments.push_back(Moment::new(second, lines, counted));
         }
         self.moments.append(&mut inside);
+        self.add_up(now);
+    }
+
+    /// Takes the sums of the windows that end now from the moments.
+    fn add_up(&mut self, now: Second) {
         for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
             let first = self.moments.partition_point(|moment| moment.second.0 <= now.0 - length);
             let (lines, counted) = self.moments.iter().skip(first).fold((0, 0.0), |(lines, counted), moment| {

@@ -65,6 +65,14 @@ impl Gaps {
         (self.last, self.told) = (now, None);
     }
 
+    /// Takes in the gaps of what is a part of it now: those that are known better stand for both, for what is written more often
+    /// is not missed too soon by them.
+    fn absorb(&mut self, other: Self) {
+        let (birth, last) = (self.birth.min(other.birth), self.last.max(other.last));
+        let told = self.told.and(other.told);
+        *self = Self { birth, last, told, ..if other.count > self.count { other } else { *self } };
+    }
+
     fn variation(&self) -> f64 {
         (self.squares / self.count / (self.mean * self.mean)).max(VARIATION_MIN)
     }
@@ -126,6 +134,12 @@ pub(super) struct Silence {
 impl Detect for Silence {
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, _: &Told, found: &mut Judgement) {
         let now = second.second;
+        for merged in &known.merged {
+            let Some(gaps) = self.services.get_mut(&merged.number) else { continue };
+            if let Some(of_part) = gaps.templates.remove(&merged.from) {
+                gaps.templates.entry(merged.into).and_modify(|gaps| gaps.absorb(of_part)).or_insert(of_part);
+            }
+        }
         for number in &known.gone.services {
             self.services.remove(number);
         }

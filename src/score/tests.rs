@@ -62,14 +62,14 @@ impl World {
     }
 
     fn end_of_second(&mut self) -> Vec<Finding> {
-        let closed = ClosedSecond { second: self.now, cells: std::mem::take(&mut self.cells) };
+        let mut closed = ClosedSecond { second: self.now, cells: std::mem::take(&mut self.cells) };
         let now = self.now;
         self.spans.retain(|(_, span)| now.since(span.end) < 420);
         let mut told = Told::default();
         for (feature, span) in self.spans.iter().filter(|(_, span)| span.end.since(span.start) < 600) {
             told.add(&feature.service, *span);
         }
-        let judgement = self.scorer.judge(&closed, &told);
+        let judgement = self.scorer.judge(&mut closed, &told);
         for finding in judgement.findings.iter().filter(|finding| finding.severity > Severity::Info) {
             let (start, end) = (now.plus(-10), now.plus(6));
             match self.spans.iter_mut().find(|(feature, span)| *feature == finding.feature && now.since(span.end) < 40)
@@ -514,7 +514,7 @@ fn play(scorer: &mut Scorer, seconds: &[Vec<(u8, u64, usize, u64)>], from: usize
         }
         ClosedSecond { second, cells }
     };
-    seconds.iter().enumerate().map(closed).map(|second| scorer.judge(&second, &Told::default())).collect()
+    seconds.iter().enumerate().map(closed).map(|mut second| scorer.judge(&mut second, &Told::default())).collect()
 }
 
 proptest! {
@@ -540,5 +540,77 @@ proptest! {
         other[..cut].clone_from_slice(&seconds[..cut]);
         let (one, two) = (play(&mut Scorer::new(), &seconds, 0), play(&mut Scorer::new(), &other, 0));
         prop_assert_eq!(&one[..cut], &two[..cut]);
+    }
+}
+
+/// One line of the template with this skeleton.
+fn line_of(world: &mut World, service: &str, skeleton: &str, lines: u64) -> TemplateId {
+    let id = crate::template::Skeletoniser::new().skeletonise(skeleton).id;
+    world.lines(service, id.0, Level::Info, lines);
+    if let Some(tally) = world.cells.get_mut(&Service::new(None, service)).and_then(|cell| cell.templates.get_mut(&id))
+    {
+        tally.skeleton = Some(Arc::from(skeleton));
+    }
+    id
+}
+
+#[test]
+fn a_merge_is_no_news_and_what_was_learnt_goes_along() {
+    let mut world = World::new();
+    let names = ["alice", "bob", "carol", "dave", "erin"];
+    let mut number = 0;
+    world.run(900, |world| {
+        world.usual();
+        // Two of them are frequent, so that the merged template has a rate worth knowing.
+        line_of(world, "web", "session of alice was opened", 2);
+        line_of(world, "web", "session of bob was opened", 3);
+        number += 1;
+        if let (0, Some(name)) = (number % 100, names.get(number / 100)) {
+            line_of(world, "web", &format!("session of {name} was opened"), 1);
+        }
+    });
+    let root = crate::template::Skeletoniser::new().skeletonise("session of <*> was opened").id;
+    let service = Service::new(None, "web");
+    let known = world.scorer.catalogue().service(&service).unwrap();
+    assert_eq!(known.aliases().map(|(_, into)| into).collect::<Vec<_>>(), [root; 5]);
+    assert_eq!(known.template(root).map(|known| known.birth), Some(Second(START)), "as old as its oldest part");
+    assert_eq!(&*known.template(root).unwrap().text(), "session of <*> was opened");
+    let feature = Feature { service: service.clone(), subject: Subject::Template(root), direction: Direction::Up };
+    let (_, figures) = world.scorer.figures(&feature).unwrap();
+    assert_eq!(figures.observed, 300.0);
+    assert!((290.0..310.0).contains(&figures.expected), "{figures:?}");
+    assert_eq!(world.alarms(), []);
+    let mut news = Vec::new();
+    for second in 0..300 {
+        world.usual();
+        line_of(&mut world, "web", "session of alice was opened", 5);
+        if second == 20 {
+            line_of(&mut world, "web", "session of frank was opened", 1);
+        }
+        let found = world.end_of_second().into_iter();
+        news.extend(found.filter(|found| found.severity > Severity::Info || found.kind == Kind::NewTemplate));
+    }
+    assert_eq!(news, [], "a further value of a known place, and the same lines under another name");
+}
+
+proptest! {
+    #[test]
+    fn a_series_of_sums_is_the_sum_of_series(lines in proptest::collection::vec((0_u64..4, 0_u64..9), 400..900)) {
+        let start = Second(START);
+        let (mut one, mut two, mut both) =
+            (series::Series::new(start), series::Series::new(start), series::Series::new(start));
+        let mut now = start;
+        for &(a, b) in &lines {
+            now = now.plus(1);
+            one.step(now, a, &[]);
+            two.step(now, b, &[]);
+            both.step(now, a + b, &[]);
+        }
+        one.absorb(two, now, &[]);
+        prop_assert_eq!(one.lines(now, 300), both.lines(now, 300));
+        for place in 0..3 {
+            prop_assert_eq!(one.sum(place), both.sum(place));
+            prop_assert!((one.expect(place).mean - both.expect(place).mean).abs() < 1e-6 * (1.0 + both.expect(place).mean));
+        }
     }
 }

@@ -36,20 +36,20 @@ impl Judge {
     /// published.
     pub fn flush(&mut self, flush: Flush, out: &mut Vec<Message>) -> Vec<Gap> {
         let gaps = self.merger.add(flush);
-        while let Some(closed) = self.merger.next_closed() {
-            self.second(&closed, out);
+        while let Some(mut closed) = self.merger.next_closed() {
+            self.second(&mut closed, out);
         }
         gaps
     }
 
     /// Judges what is still open: at the end of a file. Episodes stay open.
     pub fn end_of_input(&mut self, out: &mut Vec<Message>) {
-        while let Some(closed) = self.merger.next_remaining() {
-            self.second(&closed, out);
+        while let Some(mut closed) = self.merger.next_remaining() {
+            self.second(&mut closed, out);
         }
     }
 
-    fn second(&mut self, closed: &crate::score::ClosedSecond, out: &mut Vec<Message>) {
+    fn second(&mut self, closed: &mut crate::score::ClosedSecond, out: &mut Vec<Message>) {
         let judgement = self.scorer.judge(closed, &self.decider.told());
         out.extend(self.decider.step(closed, judgement, &self.scorer));
     }

@@ -133,7 +133,9 @@ fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
     }
 }
 
-/// Whether a word is a unit of size: behind a number it varies with it (`9 KB`, `1 MB`).
+/// Whether a word is a unit of size or time: behind a number it varies with it (`9 KB`, `1 MB`; `40 sec`, `2 min`). Milliseconds and
+/// below are not among them: writers stay with them, and readers want to see them.
 pub(super) fn is_unit(word: &[u8]) -> bool {
     matches!(word, b"B" | b"KB" | b"kB" | b"MB" | b"GB" | b"TB" | b"PB" | b"KiB" | b"MiB" | b"GiB" | b"TiB")
+        || matches!(word, b"s" | b"sec" | b"secs" | b"min" | b"mins")
 }

@@ -26,12 +26,16 @@
 
 mod class;
 mod kind;
+mod merge;
 mod number;
+mod shown;
 mod skeleton;
 
 #[cfg(test)]
 mod tests;
 
 pub use kind::ParameterKind;
+pub use merge::{ALIASES_MAX, Merge, Merges};
 pub use number::{Number, number};
+pub use shown::{Shown, common_text};
 pub use skeleton::{PARAMETERS_MAX, Parameter, RULES_VERSION, SKELETON_BYTES_MAX, Skeleton, Skeletoniser};

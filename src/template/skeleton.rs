@@ -11,7 +11,7 @@ use super::kind::{ParameterKind, is_unit, kind, kind_with_colons};
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
 /// different versions then differ, and old templates age away instead of being taken for new ones.
-pub const RULES_VERSION: u64 = 1;
+pub const RULES_VERSION: u64 = 2;
 
 /// The longest text of a skeleton, in bytes. What is beyond is not shown, but is part of the identity.
 pub const SKELETON_BYTES_MAX: usize = 1 << 10;
@@ -164,6 +164,12 @@ impl<'l, 's> Builder<'l, 's> {
                 self.variable(ParameterKind::Word, at, at + VARIABLE.len());
                 return at + VARIABLE.len();
             }
+            b'<' | b'>' if self.is_bound(at) => return at + 1,
+            b'(' if self.range(at.saturating_sub(6), at) == b"bytes " => {
+                if let Some(end) = self.size_again(at) {
+                    return end;
+                }
+            }
             b'=' | b'(' | b'[' | b'{' | b'<' | b'>' | b'"' | b'\'' => {}
             b')' if matches!(self.range(at.saturating_sub(2), at), [before, b'('] if class(*before) & BLANK != 0) => {
                 self.variable(ParameterKind::Word, at, at);
@@ -172,6 +178,35 @@ impl<'l, 's> Builder<'l, 's> {
         }
         self.punctuation(at, at + 1);
         at + 1
+    }
+
+    /// Whether a number follows, of which the sign here says that it is a bound: `lifetime <1 sec`.
+    fn is_bound(&self, at: usize) -> bool {
+        let rest = self.bytes.get(at + 1..).unwrap_or_default();
+        let is_apart = at == 0 || self.byte(at - 1).is_some_and(|byte| class(byte) & BLANK != 0);
+        let word = rest.iter().take_while(|byte| class(**byte) & (BLANK | DELIMITER) == 0).count();
+        is_apart && rest.first().is_some_and(u8::is_ascii_digit) && !matches!(rest.get(word), Some(b'>' | b'<'))
+    }
+
+    /// Takes a size that is said again in a larger unit: `1254 bytes (1.22 KB)`. Writers leave it out where it is small, so that
+    /// it is part of the number and not of the skeleton. Returns where it ends.
+    fn size_again(&mut self, at: usize) -> Option<usize> {
+        let rest = self.bytes.get(at + 1..)?;
+        let inner = rest.get(..rest.iter().take(16).position(|byte| *byte == b')')?)?;
+        let digits = inner.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+        let unit = inner.get(digits..)?.trim_ascii_start();
+        self.copy_pending();
+        if digits == 0 || !is_unit(unit) || !self.text.ends_with("<*> bytes") {
+            return None;
+        }
+        if self.parameters.len() < PARAMETERS_MAX
+            && let (Ok(start), Ok(end)) = (u32::try_from(at + 1), u32::try_from(at + 1 + digits))
+        {
+            let slot = self.slots.saturating_sub(1);
+            self.parameters.push(Parameter { kind: ParameterKind::Number, start, end, slot });
+        }
+        self.has_blank = false;
+        Some(at + 1 + inner.len() + 1)
     }
 
     /// Takes the token that begins here, which may run on behind `=` if it is a path; returns where it ends.

@@ -168,6 +168,14 @@ impl Cell {
         }
     }
 
+    /// Counts the lines of the template `from` as lines of `into`, of which this may be the skeleton's text. What `from`
+    /// announced goes.
+    pub fn rename_template(&mut self, from: TemplateId, into: TemplateId, skeleton: Option<Arc<str>>) {
+        let Some(mut tally) = self.templates.remove(&from) else { return };
+        tally.skeleton = skeleton;
+        self.templates.entry(into).or_default().merge(tally);
+    }
+
     /// Adds what another cell of the same service and second counted.
     pub fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.lines.iter_mut().zip(other.lines) {

@@ -8,3 +8,4 @@ mod in_memory;
 mod memory;
 mod purity;
 pub mod shop;
+mod templates;

@@ -20,8 +20,18 @@ fn judged(
     lines: &[Line],
     observers: usize,
     seed: u64,
-    mut meanwhile: impl FnMut(&mut Observer, &mut Judge),
+    meanwhile: impl FnMut(&mut Observer, &mut Judge),
 ) -> Vec<Message> {
+    judge(lines, observers, seed, meanwhile).0
+}
+
+/// The same, and the judge as it is at the end.
+fn judge(
+    lines: &[Line],
+    observers: usize,
+    seed: u64,
+    mut meanwhile: impl FnMut(&mut Observer, &mut Judge),
+) -> (Vec<Message>, Judge) {
     let topic = Topic::new("logs");
     let roster = BTreeMap::from([(topic.clone(), PARTITIONS.unsigned_abs())]);
     let partitions: Vec<Partition> = (0..PARTITIONS).map(|number| Partition::new(topic.clone(), number)).collect();
@@ -54,7 +64,7 @@ fn judged(
         send(observer.flush(roster.clone()), &mut judge, &mut messages);
     }
     judge.end_of_input(&mut messages);
-    messages
+    (messages, judge)
 }
 
 /// Through the wire form, as in Kafka.
@@ -100,4 +110,48 @@ fn a_restored_snapshot_continues_as_if_nothing_happened() {
         assert_eq!(judge.snapshot().unwrap(), snapshot, "a snapshot of what was restored is the snapshot");
     });
     assert_same("snapshots", &restored, &expected);
+}
+
+/// Lines of a service whose words vary without looking like it: names of users and units, and states of machines.
+fn lines_with_names(seed: u64) -> Vec<Line> {
+    let mut random = Random::new(seed);
+    let mut name = |count: u64| {
+        let letter = |number: u64| char::from(b'a' + u8::try_from(number % 26).unwrap());
+        let number = random.below(count);
+        String::from_iter([letter(number / 26), letter(number), letter(number * 7), 'x'])
+    };
+    let line = |number: i64| {
+        let message = match number % 4 {
+            _ if number == 1_900 => "ERROR the disk is full".to_owned(),
+            0 => format!("Invalid user {} from 10.0.0.7", name(60)),
+            1 => format!("unit {} of slice {} was loaded", name(30), name(3)),
+            2 => format!("machine {} {} by the manager", number, if number % 3 == 0 { "started" } else { "paused" }),
+            _ => format!("WARN cache of {} is stale", name(200)),
+        };
+        let time_ms = 1_795_420_887_000 + number * 500;
+        let json = format!(r#"{{"time":{time_ms},"service":"s{}","message":"{message}"}}"#, number % 5 % 2);
+        Line { time_ms, json }
+    };
+    (0..2_400).map(line).collect()
+}
+
+/// Invariant 2, of merging: the same seconds give the same aliases, and the same events, however they were partitioned.
+#[test]
+fn merging_depends_on_the_seconds_alone() {
+    for lines in [lines_with_names(1), lines_with_names(2)] {
+        let aliases = |judge: &Judge| -> Vec<_> {
+            let services = judge.scorer().catalogue().services();
+            services.flat_map(|(service, known)| known.aliases().map(|alias| (service.clone(), alias))).collect()
+        };
+        let (expected, alone) = judge(&lines, 1, 7, |_, _| {});
+        assert!(aliases(&alone).len() > 100, "{}", aliases(&alone).len());
+        for (observers, seed) in [(1, 8), (2, 9), (3, 10)] {
+            let (messages, shared) = judge(&lines, observers, seed, |observer, judge| {
+                observer.forget();
+                *judge = Judge::restore(&judge.snapshot().unwrap()).unwrap();
+            });
+            assert_eq!(aliases(&shared), aliases(&alone));
+            assert_same("merging", &messages, &expected);
+        }
+    }
 }

@@ -1,0 +1,286 @@
+//! Reading a date and a time of day, byte by byte, in the forms in which programs write them.
+
+use time::{Date, Month, OffsetDateTime};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+const HOUR_MS: i64 = 3600 * 1000;
+
+/// A moment as a stamp says it, not yet checked against the calendar.
+pub(super) struct Moment {
+    pub year: Option<i32>,
+    pub month: u8,
+    pub day: u8,
+    pub clock_ms: i64,
+    pub zone_ms: i64,
+}
+
+impl Moment {
+    /// Milliseconds since 1970; of a stamp without a year, of the last such moment that is not more than a day after the
+    /// record. `None` where the calendar has no such day, or nothing says the year.
+    pub(super) fn ms_near(&self, record_ms: Option<i64>) -> Option<i64> {
+        if let Some(year) = self.year {
+            return self.ms_in(year);
+        }
+        let latest_ms = record_ms?.checked_add(DAY_MS)?;
+        let year = OffsetDateTime::from_unix_timestamp(latest_ms.div_euclid(1000)).ok()?.year();
+        [year, year - 1].into_iter().filter_map(|year| self.ms_in(year)).find(|ms| *ms <= latest_ms)
+    }
+
+    fn ms_in(&self, year: i32) -> Option<i64> {
+        let date = Date::from_calendar_date(year, Month::try_from(self.month).ok()?, self.day).ok()?;
+        let days = i64::from(date.to_julian_day() - OffsetDateTime::UNIX_EPOCH.date().to_julian_day());
+        Some(days * DAY_MS + self.clock_ms - self.zone_ms)
+    }
+
+    fn is_plausible(&self) -> bool {
+        (1..=12).contains(&self.month) && (1..=31).contains(&self.day)
+    }
+}
+
+/// A position in the bytes of a line. What does not match moves nothing that matters: whoever fails gives up, or
+/// begins again at a place it remembered.
+pub(super) struct Cursor<'a> {
+    pub bytes: &'a [u8],
+    pub at: usize,
+}
+
+impl Cursor<'_> {
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        let is_there = self.peek() == Some(byte);
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    fn eat_one_of(&mut self, bytes: &[u8]) -> Option<u8> {
+        let byte = self.peek().filter(|byte| bytes.contains(byte))?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn digit(&mut self) -> Option<u8> {
+        let byte = self.peek().filter(u8::is_ascii_digit)?;
+        self.at += 1;
+        Some(byte - b'0')
+    }
+
+    pub(super) fn two_digits(&mut self) -> Option<u8> {
+        Some(self.digit()? * 10 + self.digit()?)
+    }
+
+    /// One digit or two, as of a day.
+    fn up_to_two_digits(&mut self) -> Option<u8> {
+        let first = self.digit()?;
+        Some(self.digit().map_or(first, |second| first * 10 + second))
+    }
+
+    fn year(&mut self) -> Option<i32> {
+        Some(i32::from(self.two_digits()?) * 100 + i32::from(self.two_digits()?))
+    }
+
+    /// The English abbreviation of a month, as its number.
+    fn month_name(&mut self) -> Option<u8> {
+        const NAMES: [&[u8]; 12] =
+            [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+        let name = self.bytes.get(self.at..self.at + 3)?;
+        let month = (1..).zip(NAMES).find_map(|(month, known)| (known == name).then_some(month))?;
+        self.at += 3;
+        Some(month)
+    }
+
+    /// `08:01:24`, `8:01:24 PM`, `08.01.24`, with any number of fraction digits after a point, comma or colon, in
+    /// milliseconds. A leap second is taken.
+    pub(super) fn clock(&mut self) -> Option<i64> {
+        let hour = self.up_to_two_digits().filter(|hour| *hour < 24)?;
+        let separator = self.eat_one_of(b":.")?;
+        self.minutes_and_seconds(hour, separator)
+    }
+
+    fn minutes_and_seconds(&mut self, hour: u8, separator: u8) -> Option<i64> {
+        let minute = self.up_to_two_digits().filter(|minute| *minute < 60)?;
+        let second = self.eat(separator).then(|| self.up_to_two_digits())?.filter(|second| *second <= 60)?;
+        let clock_ms = i64::from(hour) * HOUR_MS + (i64::from(minute) * 60 + i64::from(second)) * 1000;
+        let clock_ms = clock_ms + self.fraction_ms();
+        Some(clock_ms + self.half_day_ms(hour))
+    }
+
+    fn fraction_ms(&mut self) -> i64 {
+        let start = self.at;
+        let mut ms = 0;
+        let mut unit_ms = 100;
+        if self.eat_one_of(b".,:").is_some() {
+            while let Some(digit) = self.digit() {
+                ms += i64::from(digit) * unit_ms;
+                unit_ms /= 10;
+            }
+        }
+        // A point or comma without digits ends a sentence.
+        if self.at == start + 1 {
+            self.at = start;
+        }
+        ms
+    }
+
+    /// What ` AM` or ` PM` adds.
+    fn half_day_ms(&mut self, hour: u8) -> i64 {
+        let is_word_end = self.bytes.get(self.at + 3).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        let ms = match (self.bytes.get(self.at..self.at + 3), hour) {
+            _ if !is_word_end => return 0,
+            (Some(b" AM"), 12) => -12 * HOUR_MS,
+            (Some(b" PM"), 1..12) => 12 * HOUR_MS,
+            (Some(b" AM" | b" PM"), _) => 0,
+            _ => return 0,
+        };
+        self.at += 3;
+        ms
+    }
+
+    /// The zone after a clock, in milliseconds east of UTC: `Z`, `+01:00`, ` +0100`, `+01`, ` UTC`. None is UTC.
+    fn zone_ms(&mut self) -> i64 {
+        let start = self.at;
+        if self.eat_one_of(b"Zz").is_some() {
+            return 0;
+        }
+        let is_apart = self.eat(b' ');
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if rest.starts_with(b"UTC") || rest.starts_with(b"GMT") {
+            self.at += 3;
+            return 0;
+        }
+        match self.zone_offset_ms(is_apart) {
+            Some(ms) if self.peek().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => ms,
+            _ => {
+                self.at = start;
+                0
+            }
+        }
+    }
+
+    /// A signed offset. Minutes may be missing, as PostgreSQL leaves them out, but not after a blank: ` -12` is a number.
+    fn zone_offset_ms(&mut self, needs_minutes: bool) -> Option<i64> {
+        let sign = if self.eat_one_of(b"+-")? == b'-' { -1 } else { 1 };
+        let hours = self.two_digits().filter(|hours| *hours <= 14)?;
+        let has_colon = self.eat(b':');
+        let minutes = match self.two_digits() {
+            Some(minutes) if minutes < 60 => minutes,
+            None if !has_colon && !needs_minutes => 0,
+            _ => return None,
+        };
+        Some(sign * (i64::from(hours) * 60 + i64::from(minutes)) * 60_000)
+    }
+
+    /// One form after the other at the same place; the first that fits.
+    pub(super) fn first_of(&mut self, forms: &[fn(&mut Self) -> Option<Moment>]) -> Option<Moment> {
+        let start = self.at;
+        forms.iter().find_map(|form| {
+            self.at = start;
+            form(self).filter(Moment::is_plausible)
+        })
+    }
+
+    /// `2026-11-23T08:01:24.458Z`, with a blank, `-` or `_` for the `T`, and `/` or `.` for the hyphens too.
+    pub(super) fn iso(&mut self) -> Option<Moment> {
+        let year = self.year()?;
+        let separator = self.eat_one_of(b"-/.")?;
+        let month = self.two_digits()?;
+        let day = self.eat(separator).then(|| self.two_digits())??;
+        self.eat_one_of(b"Tt -_")?;
+        let clock_ms = self.clock()?;
+        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
+    }
+
+    /// `20261123-8:1:24:606`, `20261123T080124Z`, `20261123 08:01:24`.
+    pub(super) fn compact(&mut self) -> Option<Moment> {
+        let (year, month, day) = (self.year()?, self.two_digits()?, self.two_digits()?);
+        self.eat_one_of(b"-T ")?;
+        let clock_ms = self.clock_with_or_without_colons()?;
+        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
+    }
+
+    /// `081109 203615`, `26/11/23 08:01:24`: the year in two digits, first.
+    pub(super) fn short_year(&mut self) -> Option<Moment> {
+        let year = 2000 + i32::from(self.two_digits()?);
+        let has_slashes = self.eat(b'/');
+        let month = self.two_digits()?;
+        let day = (!has_slashes || self.eat(b'/')).then(|| self.two_digits())??;
+        self.eat(b' ').then_some(())?;
+        let clock_ms = self.clock_with_or_without_colons()?;
+        let is_over = self.peek().is_none_or(|byte| !byte.is_ascii_digit());
+        is_over.then_some(Moment { year: Some(year), month, day, clock_ms, zone_ms: 0 })
+    }
+
+    fn clock_with_or_without_colons(&mut self) -> Option<i64> {
+        if self.bytes.get(self.at + 1) == Some(&b':') || self.bytes.get(self.at + 2) == Some(&b':') {
+            return self.clock();
+        }
+        let hour = self.two_digits().filter(|hour| *hour < 24)?;
+        let minute = self.two_digits().filter(|minute| *minute < 60)?;
+        let second = self.two_digits().filter(|second| *second <= 60)?;
+        let whole_ms = i64::from(hour) * HOUR_MS + (i64::from(minute) * 60 + i64::from(second)) * 1000;
+        Some(whole_ms + self.fraction_ms())
+    }
+
+    /// `23/Nov/2026:08:01:24 +0000`, `23-Nov-2026 08:01:24.123`, `23 Nov 2026 08:01:24.230`.
+    pub(super) fn day_first(&mut self) -> Option<Moment> {
+        let day = self.up_to_two_digits()?;
+        let separator = self.eat_one_of(b"/- ")?;
+        let month = self.month_name()?;
+        let year = self.eat(separator).then(|| self.year())??;
+        self.eat_one_of(b": ")?;
+        let clock_ms = self.clock()?;
+        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
+    }
+
+    /// `11/23/2026 08:01:24 AM`, `23.11.2026 08:01:24`: with slashes the month is first, if it can be one.
+    pub(super) fn year_last(&mut self) -> Option<Moment> {
+        let first = self.up_to_two_digits()?;
+        let separator = self.eat_one_of(b"/.-")?;
+        let second = self.up_to_two_digits()?;
+        let year = self.eat(separator).then(|| self.year())??;
+        let _ = self.eat(b',');
+        self.eat(b' ').then_some(())?;
+        let clock_ms = self.clock()?;
+        let is_month_first = separator == b'/' && first <= 12;
+        let (month, day) = if is_month_first { (first, second) } else { (second, first) };
+        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
+    }
+
+    /// `11-23 08:01:24.811`, `11.23 08:01:24`, `11/23 08:01:24`: no year.
+    pub(super) fn without_year(&mut self) -> Option<Moment> {
+        let month = self.two_digits()?;
+        self.eat_one_of(b"-./")?;
+        let day = self.two_digits()?;
+        let clock_ms = self.eat(b' ').then(|| self.clock())??;
+        Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
+    }
+
+    /// `Nov 23 08:01:24`, `Nov 23, 2026 8:01:24 AM`; after the name of a weekday also with the year at the end:
+    /// `Sun Dec 04 04:47:44.123 2005`.
+    pub(super) fn month_first(&mut self) -> Option<Moment> {
+        const WEEKDAYS: [&[u8]; 7] = [b"Mon ", b"Tue ", b"Wed ", b"Thu ", b"Fri ", b"Sat ", b"Sun "];
+        let has_weekday = self.bytes.get(self.at..self.at + 4).is_some_and(|name| WEEKDAYS.contains(&name));
+        self.at += if has_weekday { 4 } else { 0 };
+        let month = self.month_name()?;
+        self.eat(b' ').then_some(())?;
+        self.eat(b' ');
+        let day = self.up_to_two_digits()?;
+        let early_year = if self.eat(b',') { Some(self.eat(b' ').then(|| self.year())??) } else { None };
+        let clock_ms = self.eat(b' ').then(|| self.clock())??;
+        let before_year = self.at;
+        let late_year = if has_weekday && self.eat(b' ') { self.year() } else { None };
+        if late_year.is_none() {
+            self.at = before_year;
+        }
+        Some(Moment { year: early_year.or(late_year), month, day, clock_ms, zone_ms: 0 })
+    }
+
+    /// `1123 08:01:24.123456`, behind the letter of the level. Source: glog and klog.
+    pub(super) fn glog(&mut self) -> Option<Moment> {
+        let (month, day) = (self.two_digits()?, self.two_digits()?);
+        let clock_ms = self.eat(b' ').then(|| self.clock())??;
+        Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
+    }
+}

@@ -1,0 +1,74 @@
+//! Time stamps that do not stand at the very beginning of their line, with what their writers put before them.
+
+use crate::record::{Level, StreamTime};
+
+use super::element::word;
+use super::level;
+use super::stamp::{self, Stamp};
+
+/// The stamp of a line, wherever its writer puts it, and the level that is said before it.
+pub(super) fn stamp(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {
+    if let Some(stamp) = stamp::leading(line, record_ms) {
+        return Some((None, stamp));
+    }
+    let behind = |bytes: usize| stamp::leading(line.get(bytes..)?, record_ms);
+    match line.as_bytes() {
+        // Ruby: `I, [2026-11-23T08:01:24.123456 #1234]  INFO -- cart: message`
+        [letter, b',', b' ', b'[', ..] => Some((level::of_letter(*letter), behind(3)?)),
+        [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] => {
+            let (letter, stamp) = stamp::of_glog(line, record_ms)?;
+            let (_, rest) = word(stamp.rest.trim_ascii_start())?;
+            Some((level::of_letter(letter), Stamp { rest, ..stamp }))
+        }
+        [b'-' | b'A'..=b'Z', ..] => Some((None, of_ras(line, record_ms)?)),
+        [b'a'..=b'z' | b'0'..=b'9', ..] => {
+            of_redis(line, record_ms).or_else(|| Some((None, of_gathered(line, record_ms)?)))
+        }
+        _ => None,
+    }
+}
+
+/// `2198:M 23 Nov 2026 08:01:29.230 * message`: process, role, stamp and a sign for the level. Source: Redis, `serverLogRaw`.
+fn of_redis(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let role = line.get(digits..).filter(|_| digits > 0)?;
+    let (b":M " | b":S " | b":C " | b":X ") = role.as_bytes().get(..3)? else { return None };
+    let stamp = stamp::leading(role.get(3..)?, record_ms)?;
+    let (level, rest) = match stamp.rest.as_bytes() {
+        [b' ', b'.', b' ', ..] => (Some(Level::Debug), stamp.rest.get(3..)?),
+        [b' ', b'-' | b'*', b' ', ..] => (Some(Level::Info), stamp.rest.get(3..)?),
+        [b' ', b'#', b' ', ..] => (Some(Level::Warn), stamp.rest.get(3..)?),
+        _ => (None, stamp.rest),
+    };
+    Some((level, Stamp { rest, ..stamp }))
+}
+
+/// `web_1  | 2026-11-23 ...`, `nova-api.log.1 2026-11-23 ...`: the name of a file, a container or a node, put before the line
+/// by whoever gathered it. It has a digit, and the stamp behind it is whole, so that it is no word of a sentence.
+fn of_gathered(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
+    let (name, rest) = word(line)?;
+    let rest = rest.trim_start_matches([' ', '|']);
+    let may_be_stamp = matches!(rest.as_bytes().first()?, b'0'..=b'9' | b'[');
+    if !may_be_stamp
+        || !name.bytes().any(|byte| byte.is_ascii_digit())
+        || name.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return None;
+    }
+    stamp::leading(rest, record_ms).filter(|stamp| stamp.time.is_some())
+}
+
+/// `- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.675872 ...`: alert, seconds since 1970, date and node, and then what
+/// the node wrote. Source: Oliner and Stearley, "What supercomputers say" (DSN 2007).
+fn of_ras(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
+    let (alert, rest) = word(line)?;
+    let is_alert =
+        alert == "-" || alert.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let (seconds, rest) = word(rest.strip_prefix(' ').filter(|_| is_alert)?)?;
+    let time: Option<StreamTime> = stamp::of_integer(seconds.parse().ok().filter(|_| seconds.len() <= 10)?);
+    let (date, rest) = word(rest.strip_prefix(' ')?)?;
+    let is_date = date.len() == 10 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let (_, rest) = word(rest.strip_prefix(' ').filter(|_| is_date)?)?;
+    let stamp = stamp::leading(rest.strip_prefix(' ')?, record_ms)?;
+    Some(Stamp { time: time.or(stamp.time), ..stamp })
+}

@@ -1,0 +1,316 @@
+//! Merging: templates that differ in one word that varies like a value, such as the name of a user, become one.
+//!
+//! Each new template is compared with all others at once by *leave one out*: for each of its words, the skeleton with that
+//! word as a variable is hashed, and templates that are equal but for it meet at that hash. They are merged where the
+//! cardinality says that the word is a value:
+//!
+//! * at least five different words, half of whose templates were seen once (new ones keep coming; after Good and Turing), or
+//! * at least five, most of which are dotted names, or
+//! * at least sixteen, whatever they look like, or
+//! * the same skeleton with a variable in that place exists already.
+//!
+//! So few words that come again and again, such as `Started` and `Paused` or `GET` and `POST`, stay apart; where most words of a
+//! place are written in capitals, or end as participles do, they are states, and the five are not enough. The merged template is
+//! the skeleton with the variable, and its id the hash of that: content-addressed like all others. A merge is an alias, old id
+//! to new id, and is never undone.
+//!
+//! Source of the idea: exact deletion neighbourhoods (as in spelling correction, SymSpell) and the cardinality test of Brain
+//! (Yu et al., TSC 2023), made incremental.
+//!
+//! # Invariants
+//!
+//! * The same templates with the same counts in the same order give the same aliases.
+//! * What is kept is bounded by [`Merges::retain`] and [`ALIASES_MAX`]; meeting a template costs [`WORDS_MAX`] skeletons.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::class::{COLON, END, HEX_LETTER, LETTER, class, classes_of};
+use super::skeleton::{SKELETON_BYTES_MAX, Skeletoniser};
+use crate::record::{Second, TemplateId};
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;
+
+/// How many words of a skeleton are left out in turn.
+const WORDS_MAX: usize = 24;
+/// Words that must remain beside the one that is left out.
+const WORDS_KEPT_MIN: usize = 2;
+/// From so many different words on they may be values.
+const VALUES_MIN: usize = 5;
+/// From so many different words on they are values.
+const VALUES_CERTAIN: usize = 16;
+/// How many aliases are remembered; beyond them those go that were not seen for the longest time.
+pub const ALIASES_MAX: usize = 10_000;
+
+/// A template that became part of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// The template that is no more.
+    pub from: TemplateId,
+    /// The one that it is part of now.
+    pub into: TemplateId,
+    /// The skeleton of that one.
+    pub text: Arc<str>,
+}
+
+/// A skeleton with a word left out, and which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Gap {
+    without: TemplateId,
+    position: u8,
+}
+
+/// A template whose word fills a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Filling {
+    template: TemplateId,
+    look: Look,
+}
+
+/// What a word looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Look {
+    /// A host, a package or a file: `a.b.example`.
+    Dotted,
+    /// A constant or a state: `POST`, `Started`, `stopping`.
+    State,
+    /// Anything else.
+    Other,
+}
+
+impl Look {
+    fn of(word: &str) -> Self {
+        let is_constant = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        match word {
+            _ if word.trim_matches('.').contains('.') => Self::Dotted,
+            _ if is_constant || word.ends_with("ed") || word.ends_with("ing") => Self::State,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Alias {
+    into: TemplateId,
+    last_seen: Second,
+}
+
+/// The templates of one source, as far as merging them needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Merges {
+    /// Lines of each template that is part of no other.
+    lines: BTreeMap<TemplateId, u64>,
+    /// What was seen in each gap, by the hash of the word.
+    gaps: BTreeMap<(Gap, u64), Filling>,
+    /// Gaps whose words are values.
+    merged: BTreeMap<Gap, TemplateId>,
+    aliases: BTreeMap<TemplateId, Alias>,
+}
+
+impl Merges {
+    /// The template that `id` is part of: itself, where it was not merged. O(merges in a chain).
+    pub fn resolve(&self, id: TemplateId) -> TemplateId {
+        let mut root = id;
+        // A chain is never longer than there are aliases.
+        for _ in 0..=self.aliases.len() {
+            let Some(alias) = self.aliases.get(&root) else { break };
+            root = alias.into;
+        }
+        root
+    }
+
+    /// Whether `id` was met already, be it as a part of another template.
+    pub fn contains(&self, id: TemplateId) -> bool {
+        self.lines.contains_key(&id) || self.aliases.contains_key(&id)
+    }
+
+    /// Counts lines of a template that was met.
+    pub fn count(&mut self, id: TemplateId, lines: u64, now: Second) {
+        if let Some(alias) = self.aliases.get_mut(&id) {
+            alias.last_seen = alias.last_seen.max(now);
+        }
+        let root = self.resolve(id);
+        if let Some(count) = self.lines.get_mut(&root) {
+            *count = count.saturating_add(lines);
+        }
+    }
+
+    /// All aliases, old id to the template that it is part of now.
+    pub fn aliases(&self) -> impl Iterator<Item = (TemplateId, TemplateId)> {
+        self.aliases.keys().map(|&from| (from, self.resolve(from)))
+    }
+
+    /// Meets a template for the first time, with the lines it has so far. Returns what is merged because of it, in order: a
+    /// template may go into one that then goes into a third.
+    pub fn meet(&mut self, id: TemplateId, text: &str, lines: u64, now: Second) -> Vec<Merge> {
+        let mut merges = Vec::new();
+        if self.contains(id) {
+            return merges;
+        }
+        self.lines.insert(id, lines);
+        let mut template = (id, Arc::<str>::from(text));
+        // Each round leaves one template less, so that there are no more rounds than words.
+        for _ in 0..WORDS_MAX {
+            let Some((gap, text)) = self.values_at(template.0, &template.1) else { break };
+            let into = self.merge(gap, &text, now, &mut merges);
+            template = (into, text);
+        }
+        self.forget_aliases();
+        merges
+    }
+
+    /// Enters a template into its gaps, up to the first of which the words are values.
+    fn values_at(&mut self, id: TemplateId, text: &str) -> Option<(Gap, Arc<str>)> {
+        let variants = variants(text);
+        let known = variants.iter().find(|variant| self.is_merged(variant.gap, id));
+        if let Some(variant) = known {
+            self.fill(variant, id);
+            return Some((variant.gap, Arc::clone(&variant.text)));
+        }
+        for variant in &variants {
+            self.fill(variant, id);
+            let is_value = self.has_variable(variant.gap, id) || self.are_values(variant.gap);
+            if is_value {
+                return Some((variant.gap, Arc::clone(&variant.text)));
+            }
+        }
+        None
+    }
+
+    fn fill(&mut self, variant: &Variant, template: TemplateId) {
+        let filling = Filling { template, look: variant.look };
+        self.gaps.insert((variant.gap, variant.word), filling);
+    }
+
+    fn fillings(&self, gap: Gap) -> impl Iterator<Item = (u64, Filling)> {
+        self.gaps.range((gap, 0)..=(gap, u64::MAX)).map(|(&(_, word), &filling)| (word, filling))
+    }
+
+    /// Whether the words of a gap are known to be values.
+    fn is_merged(&self, gap: Gap, id: TemplateId) -> bool {
+        self.merged.contains_key(&gap) && self.resolve(gap.without) != id
+    }
+
+    /// Whether the skeleton with a variable in place of the word exists.
+    fn has_variable(&self, gap: Gap, id: TemplateId) -> bool {
+        self.contains(gap.without) && self.resolve(gap.without) != id
+    }
+
+    fn are_values(&self, gap: Gap) -> bool {
+        let fillings: Vec<Filling> = self.fillings(gap).map(|(_, filling)| filling).collect();
+        let mut roots: Vec<TemplateId> = fillings.iter().map(|filling| self.resolve(filling.template)).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        if roots.len() < VALUES_MIN {
+            return false;
+        }
+        let mostly = |look: Look| fillings.iter().filter(|filling| filling.look == look).count() * 2 > fillings.len();
+        let once = roots.iter().filter(|root| self.lines.get(root).is_none_or(|&lines| lines <= 1)).count();
+        let is_open = once * 2 >= roots.len() && !mostly(Look::State);
+        roots.len() >= VALUES_CERTAIN || is_open || mostly(Look::Dotted)
+    }
+
+    /// Makes one template of all that fill a gap. Returns its id.
+    fn merge(&mut self, gap: Gap, text: &Arc<str>, now: Second, merges: &mut Vec<Merge>) -> TemplateId {
+        let into = self.resolve(gap.without);
+        self.lines.entry(into).or_default();
+        self.merged.insert(gap, into);
+        let fillings: Vec<(u64, Filling)> = self.fillings(gap).collect();
+        for (word, filling) in fillings {
+            self.gaps.remove(&(gap, word));
+            let from = self.resolve(filling.template);
+            if from == into {
+                continue;
+            }
+            let lines = self.lines.remove(&from).unwrap_or_default();
+            let count = self.lines.entry(into).or_default();
+            *count = count.saturating_add(lines);
+            self.aliases.insert(from, Alias { into, last_seen: now });
+            merges.push(Merge { from, into, text: Arc::clone(text) });
+        }
+        into
+    }
+
+    /// Keeps what belongs to templates that are still known. O(all that is kept).
+    pub fn retain(&mut self, mut is_known: impl FnMut(TemplateId) -> bool) {
+        self.lines.retain(|&id, _| is_known(id));
+        let gone: Vec<TemplateId> =
+            self.aliases.keys().copied().filter(|&id| !self.lines.contains_key(&self.resolve(id))).collect();
+        for id in gone {
+            self.aliases.remove(&id);
+        }
+        let lines = &self.lines;
+        self.merged.retain(|_, into| lines.contains_key(into));
+        self.gaps.retain(|_, filling| lines.contains_key(&filling.template));
+    }
+
+    /// Forgets a tenth of the aliases where there are too many: those that only point to others that are alive, longest unseen
+    /// first. Who returns is merged again at once, as the gap is remembered.
+    fn forget_aliases(&mut self) {
+        if self.aliases.len() <= ALIASES_MAX {
+            return;
+        }
+        let mut by_age: Vec<(Second, TemplateId)> =
+            self.aliases.iter().map(|(&id, alias)| (alias.last_seen, id)).collect();
+        by_age.sort_unstable();
+        let targets: std::collections::BTreeSet<TemplateId> = self.aliases.values().map(|alias| alias.into).collect();
+        let leaves = by_age.into_iter().filter(|(_, id)| !targets.contains(id));
+        for (_, id) in leaves.take(ALIASES_MAX / 10) {
+            self.aliases.remove(&id);
+        }
+    }
+}
+
+/// A skeleton with one word left out.
+struct Variant {
+    gap: Gap,
+    text: Arc<str>,
+    /// Hash of the word.
+    word: u64,
+    look: Look,
+}
+
+/// The skeleton with each of its words left out in turn; none of one that was cut, or has too few words.
+fn variants(text: &str) -> Vec<Variant> {
+    let words = words(text);
+    if words.len() <= WORDS_KEPT_MIN || text.len() >= SKELETON_BYTES_MAX {
+        return Vec::new();
+    }
+    let mut skeletoniser = Skeletoniser::new();
+    let mut with_variable = String::new();
+    let variant = |(position, &(start, end)): (u8, &(usize, usize))| {
+        let word = text.get(start..end)?;
+        with_variable.clear();
+        with_variable.push_str(text.get(..start)?);
+        with_variable.push_str("<*>");
+        with_variable.push_str(text.get(end..)?);
+        let skeleton = skeletoniser.skeletonise(&with_variable);
+        let gap = Gap { without: skeleton.id, position };
+        Some(Variant { gap, text: Arc::from(skeleton.text), word: xxh3_64(word.as_bytes()), look: Look::of(word) })
+    };
+    (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()
+}
+
+/// Where the words of a skeleton are: runs without blanks and delimiters that have a letter.
+fn words(text: &str) -> Vec<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let mut words = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| class(*byte) & (END | COLON) != 0).unwrap_or(rest.len());
+        let run = rest.get(..length).unwrap_or_default();
+        let trailing = run.iter().rev().take_while(|byte| matches!(byte, b'.' | b'!' | b'?')).count();
+        let core = length - trailing.min(length.saturating_sub(1));
+        if classes_of(run) & (LETTER | HEX_LETTER) != 0 {
+            words.push((at, at + core));
+        }
+        at += length + 1;
+    }
+    words
+}

@@ -1,0 +1,128 @@
+//! Tests of merging.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn id(text: &str) -> TemplateId {
+    Skeletoniser::new().skeletonise(text).id
+}
+
+/// Meets lines one after the other, as of one second each.
+fn meet(lines: &[String]) -> Merges {
+    let (mut merges, mut skeletoniser) = (Merges::default(), Skeletoniser::new());
+    for (second, line) in (0..).map(Second).zip(lines) {
+        let skeleton = skeletoniser.skeletonise(line);
+        if merges.contains(skeleton.id) {
+            merges.count(skeleton.id, 1, second);
+        } else {
+            merges.meet(skeleton.id, skeleton.text, 1, second);
+        }
+    }
+    merges
+}
+
+fn lines_of(pattern: &str, words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| pattern.replace('*', word)).collect()
+}
+
+const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
+
+#[test]
+fn words_of_which_new_ones_keep_coming_are_values() {
+    let merges = meet(&lines_of("Invalid user * from 10.0.0.7", &NAMES));
+    let root = id("Invalid user <*> from <*>");
+    for name in NAMES {
+        assert_eq!(merges.resolve(id(&format!("Invalid user {name} from <*>"))), root, "{name}");
+    }
+    assert_eq!(merges.lines.get(&root), Some(&6), "counts follow");
+}
+
+#[test]
+fn few_words_that_come_again_stay_apart() {
+    let states = ["Started", "Paused", "Resumed", "Stopped", "Suspended", "Crashed"].repeat(20);
+    let merges = meet(&lines_of("VM * by the life cycle manager", &states));
+    let verbs = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"].repeat(20);
+    assert_eq!(merges.aliases().count() + meet(&lines_of("request * of the shop", &verbs)).aliases().count(), 0);
+}
+
+#[test]
+fn sixteen_words_are_values_however_often_they_come() {
+    let words: Vec<String> = (b'a'..=b'p').map(|letter| format!("{}x", char::from(letter))).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).cycle().take(48).collect();
+    // The first four come often, so that at no time half of them were seen once.
+    let mut often = words.get(..4).unwrap().repeat(5);
+    for word in words.get(4..16).unwrap() {
+        often.extend([*word; 3]);
+    }
+    let merges = meet(&lines_of("unit * of the house", &often));
+    assert_eq!(merges.resolve(id("unit ax of the house")), id("unit <*> of the house"));
+}
+
+#[test]
+fn a_variable_in_the_same_place_is_proof() {
+    let merges = meet(&["session of 17 was closed".to_owned(), "session of root was closed".to_owned()]);
+    assert_eq!(merges.resolve(id("session of root was closed")), id("session of <*> was closed"));
+}
+
+#[test]
+fn two_words_must_remain() {
+    assert_eq!(meet(&lines_of("hello *", &NAMES)).aliases().count(), 0);
+}
+
+#[test]
+fn an_evicted_family_returns_with_its_old_id() {
+    let lines = lines_of("Invalid user * from 10.0.0.7", &NAMES);
+    let mut merges = meet(&lines);
+    merges.retain(|_| false);
+    assert_eq!(merges, Merges::default());
+    let again = meet(&lines);
+    assert_eq!(again.resolve(id("Invalid user bob from <*>")), id("Invalid user <*> from <*>"));
+}
+
+#[test]
+fn aliases_are_bounded_and_who_returns_is_merged_again() {
+    let lines: Vec<String> = (0..ALIASES_MAX + 100)
+        .map(|number| {
+            let name: String = format!("{number:05}").bytes().map(|digit| char::from(digit - b'0' + b'g')).collect();
+            format!("Invalid user {name} from here")
+        })
+        .collect();
+    let mut merges = meet(&lines);
+    assert!(merges.aliases.len() <= ALIASES_MAX);
+    assert_eq!(merges.lines.len(), 1);
+    let first = lines.first().unwrap();
+    assert!(!merges.contains(id(first)), "the oldest was forgotten");
+    merges.meet(id(first), first, 1, Second(1 << 20));
+    assert_eq!(merges.resolve(id(first)), id("Invalid user <*> from here"));
+}
+
+proptest! {
+    #[test]
+    fn merging_ends_and_keeps_every_line(words in prop::collection::vec("[a-d]{1,2}|[0-9]|<\\*>|[.:(=]", 3..40), per_line in 3_usize..7) {
+        let lines: Vec<String> = words.windows(per_line).map(|words| words.join(" ")).collect();
+        let merges = meet(&lines);
+        prop_assert_eq!(merges.lines.values().sum::<u64>(), lines.len() as u64);
+        for line in &lines {
+            prop_assert!(merges.lines.contains_key(&merges.resolve(id(line))), "{}", line);
+        }
+        for (_, into) in merges.aliases() {
+            prop_assert!(merges.lines.contains_key(&into));
+        }
+    }
+
+    #[test]
+    fn a_restored_state_goes_on_as_if_it_had_not_stopped(words in prop::collection::vec("[a-f]{1,2}", 1..30), cut in 0_usize..30) {
+        let lines: Vec<String> = words.iter().map(|word| format!("the user {word} has left")).collect();
+        let (before, after) = lines.split_at(cut.min(lines.len()));
+        let bytes = postcard::to_stdvec(&meet(before)).unwrap();
+        let mut merges: Merges = postcard::from_bytes(&bytes).unwrap();
+        for (second, line) in (before.len() as i64..).map(Second).zip(after) {
+            match merges.contains(id(line)) {
+                true => merges.count(id(line), 1, second),
+                false => drop(merges.meet(id(line), line, 1, second)),
+            }
+        }
+        prop_assert_eq!(merges, meet(&lines));
+    }
+}
