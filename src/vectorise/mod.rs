@@ -17,6 +17,8 @@ mod collector;
 mod fold;
 mod sketch;
 mod text;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use announced::Announced;
