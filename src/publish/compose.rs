@@ -136,7 +136,8 @@ fn evidence(message: &Message) -> Evidence {
             id: cluster_id(nearest.id),
             template: public_text(&nearest.template, SAMPLE_BYTES_MAX),
             family: public_text(&nearest.family, SAMPLE_BYTES_MAX),
-            distance: Number(round(nearest.distance)),
+            // A share of 1: what is below the fourth decimal is the noise of its sums.
+            distance: Number(round(libm::round(nearest.distance * 1e4) / 1e4)),
             radius: Number(round(nearest.radius)),
         }),
         features: features(message),

@@ -50,8 +50,8 @@ fn add(collector: &mut Collector, index: usize, line: &Written) {
     let hosts = ["a", "b", "c"];
     let (environment, service) = SERVICES[line.service];
     collector.add(&Line {
-        partition: &Partition::new(Topic::new("logs"), (index % 3) as i32),
-        offset: Offset(index as i64),
+        partition: &Partition::new(Topic::new("logs"), i32::try_from(index % 3).unwrap()),
+        offset: Offset(i64::try_from(index).unwrap()),
         time: StreamTime(line.time_ms),
         late: line.late,
         basis: TimeBasis::Log,
