@@ -55,8 +55,8 @@ pub(super) fn admin(kafka: &Kafka) -> ClientConfig {
     with_properties(common(kafka), kafka)
 }
 
-/// The consumer of a group member.
-pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
+/// What every reader has in common.
+fn reading(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = common(kafka);
     config
         .set("group.id", &role.group)
@@ -65,7 +65,14 @@ pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
         .set("enable.auto.offset.store", "false")
         // A position is always given; where retention took it away, that is said and the first record left is read.
         .set("auto.offset.reset", "earliest")
-        .set("isolation.level", "read_committed")
+        .set("isolation.level", "read_committed");
+    config
+}
+
+/// The consumer of a group member.
+pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
+    let mut config = reading(kafka, role);
+    config
         // Enough to keep the thread busy, not the default of a million messages for each partition.
         .set("queued.min.messages", "50000")
         .set("queued.max.messages.kbytes", "65536")
@@ -87,14 +94,8 @@ pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
 
 /// A consumer outside of any group, which reads a topic to its end.
 pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
-    let mut config = common(kafka);
-    config
-        .set("group.id", &role.group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true");
+    let mut config = reading(kafka, role);
+    config.set("enable.partition.eof", "true");
     with_properties(config, kafka)
 }
 
