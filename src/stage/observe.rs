@@ -78,10 +78,15 @@ impl Observer {
         self.clocks.get(partition).and_then(PartitionClock::latest)
     }
 
-    /// Takes one record of a partition that was assigned, read at this wall time. `None` where it is of another
-    /// partition: what was read before an assignment was lost may still be handed out after it, and belongs to somebody else.
+    /// Takes one record of a partition that was assigned, read at this wall time. `None` where it was counted already, or is of
+    /// another partition: what was read before an assignment was lost may still be handed out after it, and belongs to
+    /// somebody else.
     pub fn record<'a>(&'a mut self, partition: &Partition, record: &Record<'a>, wall_ms: i64) -> Option<Outcome<'a>> {
         let clock = self.clocks.get_mut(partition)?;
+        // What a client hands out again, after a pause or a rebalance, is counted already.
+        if record.offset < clock.to {
+            return None;
+        }
         clock.to = record.offset.next();
         clock.dirty = true;
         let decoded = match self.decoder.decode(record) {
@@ -253,6 +258,18 @@ mod tests {
         assert_eq!(observer.record(&partition, &record, 0), None);
         assert!(!observer.is_dirty());
         assert_eq!(observer.flush(BTreeMap::new()).cells.len(), 0);
+    }
+
+    #[test]
+    fn a_record_that_is_handed_out_again_counts_once() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partition = Partition::new(Topic::new("logs"), 0);
+        observer.assign(partition.clone(), Offset(0), None);
+        for offset in [0, 1, 1, 0, 2] {
+            read(&mut observer, &partition, offset, 7);
+        }
+        let progress = observer.flush(BTreeMap::new()).progress.remove(0);
+        assert_eq!((progress.to, progress.outcomes.lines), (Offset(3), 3));
     }
 
     #[test]

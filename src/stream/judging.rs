@@ -92,6 +92,10 @@ impl Task for Judging {
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
         let Some(judged) = self.judges.get_mut(partition) else { return Ok(()) };
         let offset = incoming.record.offset;
+        // What a client hands out again, after a pause or a rebalance, is judged already.
+        if offset < judged.position {
+            return Ok(());
+        }
         let flush = match incoming.record.value.map(Flush::decode) {
             Some(Ok(flush)) => flush,
             Some(Err(reason)) => {
