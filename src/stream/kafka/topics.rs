@@ -64,7 +64,7 @@ struct Wanted {
 /// # Errors
 /// Where librdkafka refuses the settings.
 pub fn connect(config: &Config) -> Result<BaseConsumer, TopicError> {
-    client::admin(&config.kafka).create().map_err(|error: KafkaError| TopicError::Settings(error.to_string()))
+    client::admin(&config.kafka).create().map_err(|error: KafkaError| TopicError::Settings(describe(&error)))
 }
 
 /// The topics of the cluster with their numbers of partitions.
@@ -153,7 +153,7 @@ async fn create(config: &Config, absent: &[&Wanted]) -> Result<(), TopicError> {
         commands: absent.iter().map(|topic| topic.command(&config.kafka.brokers)).collect(),
     };
     let admin: AdminClient<DefaultClientContext> =
-        client::admin(&config.kafka).create().map_err(|error| TopicError::Settings(error.to_string()))?;
+        client::admin(&config.kafka).create().map_err(|error| TopicError::Settings(describe(&error)))?;
     let topics: Vec<NewTopic<'_>> = absent.iter().map(|topic| topic.new_topic()).collect();
     let results = admin
         .create_topics(&topics, &AdminOptions::new().request_timeout(Some(CONNECT_TIMEOUT)))
