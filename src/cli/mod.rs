@@ -6,6 +6,7 @@
 mod demo;
 mod detect;
 mod lines;
+mod options;
 mod report;
 mod run;
 mod templates;

@@ -15,6 +15,8 @@ pub enum Layer<'a> {
     Set(&'a str),
     /// A key that has an option of its own.
     Option(&'static str, Value),
+    /// A key whose default is found out at the start, and what it was taken from.
+    Found(&'static str, Value, &'static str),
 }
 
 /// One thing that is wrong: where, what, and what to do.
@@ -84,6 +86,9 @@ pub(super) fn assignments<'a>(layers: &[Layer<'a>]) -> (Vec<Assignment<'a>>, Vec
             Layer::Option(key, value) => {
                 let (name, value) = ((*key).to_owned(), value.clone());
                 assignments.push(Assignment { name, value, source: "the command line" });
+            }
+            Layer::Found(key, value, source) => {
+                assignments.push(Assignment { name: (*key).to_owned(), value: value.clone(), source });
             }
         }
     }

@@ -13,15 +13,12 @@ use super::{KEYS, Layer};
 const MASK: &str = "[secret]";
 
 /// Properties of librdkafka that name no secret though one of [`SECRET_WORDS`] is in their names.
-const NOT_SECRET: [&str; 4] = [
-    "sasl.kerberos.keytab",
-    "sasl.oauthbearer.token.endpoint.url",
-    "ssl.key.location",
-    "ssl.keystore.location",
-];
+const NOT_SECRET: [&str; 4] =
+    ["sasl.kerberos.keytab", "sasl.oauthbearer.token.endpoint.url", "ssl.key.location", "ssl.keystore.location"];
 /// What is in the names of the properties that librdkafka keeps out of its own logs (`_RK_SENSITIVE`), and of whatever like
 /// them later versions bring.
-const SECRET_WORDS: [&str; 8] = ["password", "passphrase", "secret", "token", "key", "pem", "oauthbearer.config", "assertion"];
+const SECRET_WORDS: [&str; 8] =
+    ["password", "passphrase", "secret", "token", "key", "pem", "oauthbearer.config", "assertion"];
 
 /// The effective configuration as TOML, each value with the layer that it comes from. Secrets are masked; where a value names
 /// the file or the variable that holds one, that is shown, so the text can be loaded again.
@@ -149,7 +146,8 @@ mod tests {
         ] {
             assert!(is_secret(property), "{property}");
         }
-        for property in ["security.protocol", "sasl.username", "ssl.ca.location", "ssl.key.location", "group.protocol"] {
+        for property in ["security.protocol", "sasl.username", "ssl.ca.location", "ssl.key.location", "group.protocol"]
+        {
             assert!(!is_secret(property), "{property}");
         }
     }

@@ -40,9 +40,8 @@ impl Secret {
     pub(super) fn read(value: &Value) -> Result<Self, String> {
         let text = match (value, kept_in(value)) {
             (_, Some(Place::File(path))) => read_file(path)?,
-            (_, Some(Place::Variable(name))) => {
-                std::env::var(name).map_err(|_| format!("names the variable {name}, which is not set (or is not UTF-8)"))?
-            }
+            (_, Some(Place::Variable(name))) => std::env::var(name)
+                .map_err(|_| format!("names the variable {name}, which is not set (or is not UTF-8)"))?,
             (Value::String(text), None) => text.clone(),
             (Value::Integer(_) | Value::Boolean(_) | Value::Float(_), None) => value.to_string(),
             _ => return Err("is a text, { file = \"PATH\" } or { env = \"VARIABLE\" }".to_owned()),
@@ -100,7 +99,9 @@ mod tests {
     fn a_secret_comes_from_a_file_a_variable_or_the_value_itself() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
-        for (written, read) in [("hunter2\n", "hunter2"), ("hunter2\r\n", "hunter2"), (" a b \n\n", " a b \n"), ("", "")] {
+        for (written, read) in
+            [("hunter2\n", "hunter2"), ("hunter2\r\n", "hunter2"), (" a b \n\n", " a b \n"), ("", "")]
+        {
             std::fs::write(&path, written).unwrap();
             let secret = Secret::read(&value(&format!("{{ file = {path:?} }}"))).unwrap();
             assert_eq!(secret.expose(), read);

@@ -27,6 +27,12 @@ impl Role {
     pub fn judge(kafka: &Kafka) -> Self {
         Self { group: format!("{}-judge", kafka.group), member: kafka.instance.clone() }
     }
+
+    /// The name of its transactional producer: the same after a restart, so that the successor ends its forerunner's transaction
+    /// instead of waiting for it.
+    pub(super) fn transactional_id(&self) -> String {
+        format!("{}-{}", self.group, self.member)
+    }
 }
 
 fn common(kafka: &Kafka) -> ClientConfig {
@@ -103,8 +109,7 @@ pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
 pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = common(kafka);
     config
-        // The same after a restart, so that the successor ends its forerunner's transaction instead of waiting for it.
-        .set("transactional.id", format!("{}-{}", role.group, role.member))
+        .set("transactional.id", role.transactional_id())
         .set("transaction.timeout.ms", "10000")
         .set("linger.ms", "5")
         .set("compression.codec", "lz4")
