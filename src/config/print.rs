@@ -34,12 +34,12 @@ pub fn print(layers: &[Layer<'_>]) -> String {
             let _ = writeln!(text, "{}[{table}]", if section.is_empty() { "" } else { "\n" });
             section = table;
         }
-        let given = assignments.iter().filter(|assignment| assignment.name == key.name);
+        let mut given = assignments.iter().filter(|assignment| assignment.name == key.name);
         if key.name == "kafka.properties" {
             print_properties(&mut text, name, given);
             continue;
         }
-        let _ = match given.last() {
+        let _ = match given.next_back() {
             Some(Assignment { value, source, .. }) if key.name == "admin.token" => {
                 writeln!(text, "{name} = {} # {source}", masked(value))
             }

@@ -3,11 +3,15 @@
 mod client;
 mod commit;
 mod consumer;
+pub mod inspect;
 mod log;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;
+#[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
+mod operations;
 mod producer;
 mod refusal;
+pub mod sample;
 mod snapshots;
 mod topics;
 

@@ -33,8 +33,9 @@ impl ClientContext for Hearing {
     fn error(&self, error: KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        // "All brokers are down" follows every other reason, and explains none.
-        if said.is_none() || is_refusal(code) {
+        // "All brokers are down" comes with every other reason, and explains none.
+        let explains_nothing = said.as_ref().is_none_or(|(code, _)| *code == RDKafkaErrorCode::AllBrokersDown);
+        if explains_nothing || is_refusal(code) {
             *said = Some((code, reason.to_owned()));
         }
     }
@@ -169,7 +170,11 @@ mod tests {
     #[test]
     fn what_was_refused_is_remembered_before_what_followed_from_it() {
         let hearing = Hearing::default();
+        hearing.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "0/1 brokers are down");
+        hearing.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "connecting to an SSL listener?");
+        assert_eq!(hearing.said().unwrap().1, "connecting to an SSL listener?");
         for (code, reason) in [
+            (RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down"),
             (RDKafkaErrorCode::BrokerTransportFailure, "disconnected"),
             (RDKafkaErrorCode::Authentication, "invalid credentials"),
             (RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down"),

@@ -262,7 +262,7 @@ async fn create(config: &Config, absent: &[&Wanted]) -> Result<(), TopicError> {
 }
 
 impl Wanted {
-    fn new_topic(&self) -> NewTopic<'_> {
+    pub(super) fn new_topic(&self) -> NewTopic<'_> {
         let partitions = i32::try_from(self.partitions).unwrap_or(1);
         // -1 is the broker's own default for the replication.
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(-1));
