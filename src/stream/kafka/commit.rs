@@ -33,8 +33,8 @@ impl Connection for KafkaLog {
 
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
-        self.transactions =
-            Some(Transactions::begin_life(&self.kafka, &self.role).map_err(|error| self.broken(&error))?);
+        let transactions = Transactions::begin_life(&self.kafka, &self.role, &self.stop);
+        self.transactions = Some(transactions.map_err(|error| self.broken(&error))?);
         Ok(())
     }
 
@@ -78,6 +78,10 @@ impl Connection for KafkaLog {
             return Err(CommitError::Broken("a record was read while paused".to_owned()));
         }
         Ok(self.consumer.context().has_rebalances())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.is_requested()
     }
 
     fn wait(&mut self, duration: Duration) {

@@ -17,7 +17,7 @@ use super::producer::Transactions;
 use super::refusal::{failed, missing_right};
 use super::{Role, client, describe};
 use crate::config::Kafka;
-use crate::ops::{View, wall_clock_ms};
+use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::{Offset, Partition, Record, TimeBasis};
 use crate::stream::commit::{Connection, commit_whole};
 use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
@@ -37,6 +37,7 @@ pub struct KafkaLog {
     assigned: Vec<Assigned>,
     last_read: usize,
     view: Arc<View>,
+    pub(super) stop: Stop,
     joined_at: Instant,
 }
 
@@ -51,9 +52,9 @@ impl KafkaLog {
     ///
     /// # Errors
     /// Where the settings are not accepted or the transactions cannot be initialised.
-    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>) -> Result<Self, CommitError> {
+    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>, stop: Stop) -> Result<Self, CommitError> {
         let transactions =
-            Transactions::begin_life(kafka, &role).map_err(|error| failed(&error, kafka, &role, topics))?;
+            Transactions::begin_life(kafka, &role, &stop).map_err(|error| failed(&error, kafka, &role, topics))?;
         let consumer: BaseConsumer<Events> = client::consumer(kafka, &role)
             .create_with_context(Events::default())
             .map_err(|error| failed(&error, kafka, &role, topics))?;
@@ -66,6 +67,7 @@ impl KafkaLog {
             assigned: Vec::new(),
             last_read: 0,
             view,
+            stop,
             joined_at: Instant::now(),
         };
         log.consumer.subscribe(topics).map_err(|error| log.broken(&error))?;

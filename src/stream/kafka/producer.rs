@@ -14,6 +14,7 @@ use super::client::Complaints;
 use super::refusal::missing_right;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
+use crate::ops::Stop;
 use crate::publish::OutputRecord;
 use crate::stream::commit::Failure;
 
@@ -63,7 +64,7 @@ pub(super) struct Transactions {
 
 impl Transactions {
     /// A producer whose forerunner's open transaction, if any, is ended.
-    pub(super) fn begin_life(kafka: &Kafka, role: &Role) -> Result<Self, KafkaError> {
+    pub(super) fn begin_life(kafka: &Kafka, role: &Role, stop: &Stop) -> Result<Self, KafkaError> {
         let producer: ThreadedProducer<Deliveries> =
             client::producer(kafka, role).create_with_context(Deliveries::default())?;
         // Without a connection the initialisation waits for half a second more.
@@ -72,7 +73,9 @@ impl Transactions {
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
                 Ok(()) => return Ok(Self { producer, kafka: kafka.clone(), role: role.clone() }),
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 => {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
+                {
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 Err(error) => return Err(error),
