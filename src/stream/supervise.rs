@@ -5,10 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
-use super::kafka::{KafkaLog, Role, TopicStore, describe};
+use super::kafka::{KafkaLog, Role, TopicStore};
 use super::snapshot::SnapshotStore;
 use super::{DirectoryStore, Judging, Observing, Pace, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
@@ -68,20 +67,6 @@ pub fn judge(shared: &Supervised) -> Result<(), String> {
     })
 }
 
-/// Whether connecting anew cannot help: what is not allowed, and settings that librdkafka refuses.
-fn is_permanent(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
-        || matches!(
-            error.rdkafka_error_code(),
-            Some(
-                RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-                    | RDKafkaErrorCode::ClusterAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-            )
-        )
-}
-
 /// Where the judge keeps its snapshots; `None` where it takes none, or cannot: it then works as well, and restarts slower.
 fn snapshotter(shared: &Supervised, role: &Role, config_hash: &str) -> Option<Snapshotter> {
     let (config, every_s) = (&shared.config, shared.config.snapshot_every_s?);
@@ -110,30 +95,27 @@ fn supervise<T: Task>(
             KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view), shared.stop.clone());
         let ended = match log {
             Ok(log) => Worker::new(log, make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run(),
-            Err(error) if is_permanent(&error) => {
-                Err(WorkerError::Permanent(format!("{}: {}", role.group, describe(&error))))
-            }
-            Err(error) => Err(WorkerError::Broken(describe(&error))),
+            Err(error) => Err(WorkerError::from(error)),
         };
         match ended {
             Ok(()) => return Ok(()),
             Err(WorkerError::Permanent(reason)) => return Err(reason),
-            Err(WorkerError::Broken(reason)) => {
+            Err(error @ (WorkerError::Broken(_) | WorkerError::Fenced(_))) => {
                 metrics::counter!("eddyline_restarts_total").increment(1);
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                if reason.contains("Fenced") && pause > PAUSES.0 {
+                if matches!(error, WorkerError::Fenced(_)) && pause > PAUSES.0 {
                     error!(
                         member = role.member,
                         "fenced again: does another process run with the same kafka.instance?"
                     );
                 }
                 if shared.stop.is_requested() {
-                    warn!(reason, "stopped without the last commit: it is read again");
+                    warn!(reason = %error, "stopped without the last commit: it is read again");
                     return Ok(());
                 }
-                warn!(reason, pause_ms = pause.as_millis(), "connecting anew");
+                warn!(reason = %error, pause_ms = pause.as_millis(), "connecting anew");
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(PAUSES.1);
             }
