@@ -33,8 +33,8 @@ impl Connection for KafkaLog {
 
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
-        let transactions = Transactions::begin_life(&self.kafka, &self.role, &self.stop);
-        self.transactions = Some(transactions.map_err(|error| self.broken(&error))?);
+        self.transactions =
+            Some(Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(|error| self.broken(&error))?);
         Ok(())
     }
 
