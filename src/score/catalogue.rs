@@ -12,7 +12,7 @@ use super::decay::Decayed;
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Level, Second, Service, TemplateId};
 use crate::template::{Merge, Merges};
-use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
+use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, Walk, beginning, with_ellipsis};
 
 /// How many templates are remembered of one service.
 pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
@@ -123,23 +123,28 @@ impl KnownService {
 
     /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these.
     fn fold(&mut self, cell: &mut Cell, now: Second) -> Vec<Merge> {
-        let mut ids: Vec<TemplateId> = cell.templates.keys().copied().collect();
-        ids.sort_unstable();
-        let mut news = Vec::new();
-        for &id in &ids {
-            let Some(tally) = cell.templates.get(&id) else { continue };
+        let (mut news, mut parts) = (Vec::new(), Vec::new());
+        // In any order: each is counted for itself.
+        for (&id, tally) in &cell.templates {
             let lines = tally.total() + tally.late;
-            match &tally.skeleton {
-                _ if self.merges.contains(id) => self.merges.count(id, lines, now),
-                Some(text) => news.push((id, Arc::clone(text), lines)),
-                None => {}
+            match (self.merges.count(id, lines, now), &tally.skeleton) {
+                (Some(root), _) if root == id => {}
+                (Some(_), _) => parts.push(id),
+                (None, Some(text)) => news.push((id, Arc::clone(text), lines)),
+                (None, None) => {}
             }
         }
+        if !news.is_empty() {
+            // What is new may make any of them a part of another one.
+            parts = cell.templates.keys().copied().collect();
+        }
+        news.sort_unstable_by_key(|&(id, ..)| id);
+        parts.sort_unstable();
         let mut merges = Vec::new();
         for (id, text, lines) in news {
             merges.extend(self.merges.meet(id, &text, lines, now));
         }
-        for id in ids {
+        for id in parts {
             let into = self.merges.resolve(id);
             if into != id {
                 let merge = merges.iter().rev().find(|merge| merge.into == into);
@@ -230,31 +235,20 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Merges templates, and counts the lines of those that were merged as lines of what they are part of now. Before anyone
-    /// else sees the second, so that nobody sees what is no template any more.
-    pub(super) fn fold(&mut self, second: &mut ClosedSecond) -> Vec<Merged> {
+    /// Meets what a second brings: merges templates, counts the lines of those that were merged as lines of what they are part
+    /// of now, and remembers what is left. Before anyone else sees the second, so that nobody sees what is no template any
+    /// more. Returns what had to be forgotten for it, and what was merged.
+    pub(super) fn meet(&mut self, second: &mut ClosedSecond) -> (Gone, Vec<Merged>) {
         let now = second.second;
-        let mut merged = Vec::new();
+        self.meet_services(second);
+        let (mut gone, mut merged) = (Gone::default(), Vec::new());
+        let mut known_services = Walk::along(self.services.iter_mut());
         for (service, cell) in &mut second.cells {
-            let known = known(&mut self.services, &mut self.next_number, service, now);
+            let Some(known) = known_services.find(service) else { continue };
             let before = known.templates.len();
-            let merges = known.fold(cell, now);
-            self.template_count = self.template_count + known.templates.len() - before;
-            let number = known.number;
+            let (number, merges) = (known.number, known.fold(cell, now));
             let named = |merge: Merge| Merged { service: service.clone(), number, from: merge.from, into: merge.into };
             merged.extend(merges.into_iter().map(named));
-        }
-        merged
-    }
-
-    /// Meets what a second brings. Returns what had to be forgotten for it.
-    pub(super) fn meet(&mut self, second: &ClosedSecond) -> Gone {
-        let mut gone = Gone::default();
-        let now = second.second;
-        for (service, cell) in &second.cells {
-            self.domains.entry(service.environment.clone()).or_insert(now);
-            let known = known(&mut self.services, &mut self.next_number, service, now);
-            let before = known.templates.len();
             known.meet(cell, now);
             if known.templates.len() > TEMPLATES_PER_SERVICE_MAX {
                 known.shrink(TEMPLATES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
@@ -264,7 +258,20 @@ impl Catalogue {
         self.shrink_services(now, &mut gone);
         self.shrink_templates(now, &mut gone);
         self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
-        gone
+        (gone, merged)
+    }
+
+    /// Gives new services their numbers.
+    fn meet_services(&mut self, second: &ClosedSecond) {
+        let now = second.second;
+        let mut known = Walk::along(self.services.iter());
+        let news: Vec<&Service> = second.cells.keys().filter(|service| known.find(service).is_none()).collect();
+        for service in news {
+            self.domains.entry(service.environment.clone()).or_insert(now);
+            let number = ServiceNumber(self.next_number);
+            self.next_number = self.next_number.wrapping_add(1);
+            self.services.insert(service.clone(), KnownService::new(number, now));
+        }
     }
 
     fn shrink_services(&mut self, now: Second, gone: &mut Gone) {
@@ -339,19 +346,6 @@ impl Catalogue {
     }
 }
 
-fn known<'a>(
-    services: &'a mut BTreeMap<Service, KnownService>,
-    next_number: &mut u32,
-    service: &Service,
-    now: Second,
-) -> &'a mut KnownService {
-    services.entry(service.clone()).or_insert_with(|| {
-        let number = ServiceNumber(*next_number);
-        *next_number = next_number.wrapping_add(1);
-        KnownService::new(number, now)
-    })
-}
-
 /// What is kept of a text: all of it, or its first words and an ellipsis.
 fn shown(text: &Arc<str>) -> Arc<str> {
     match beginning(text, SAMPLE_BYTES_MAX) {
@@ -400,8 +394,9 @@ impl<'a> Known<'a> {
         mut silent: BTreeSet<ServiceNumber>,
     ) -> Self {
         let mut active = Vec::with_capacity(second.cells.len());
+        let mut known_services = Walk::along(catalogue.services.iter());
         for (service, cell) in &second.cells {
-            let Some(known) = catalogue.services.get(service) else { continue };
+            let Some(known) = known_services.find(service) else { continue };
             if cell.total() > 0 {
                 silent.remove(&known.number);
             }

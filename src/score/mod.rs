@@ -83,9 +83,8 @@ impl Scorer {
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
-        let merged = self.catalogue.fold(second);
-        let gone = self.catalogue.meet(second);
-        let known = Known::new(&self.catalogue, second, (gone, merged), self.silence.silent());
+        let gone_and_merged = self.catalogue.meet(second);
+        let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent());
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
         let mut found = Judgement { merged, ..Judgement::default() };

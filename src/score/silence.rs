@@ -153,10 +153,16 @@ impl Detect for Silence {
             gaps.meet(now, active);
         }
         self.count_tests(now, known);
-        for (service, facts) in known.catalogue.services() {
-            let tests = self.tests_per_day.get(&service.environment).copied().unwrap_or(1.0);
+        // Nearly always nothing is due, and then the services need not be looked up.
+        let due: BTreeSet<ServiceNumber> =
+            self.services.iter().filter(|(_, gaps)| gaps.is_due(now)).map(|(&number, _)| number).collect();
+        if due.is_empty() {
+            return;
+        }
+        for (service, facts) in known.catalogue.services().filter(|(_, facts)| due.contains(&facts.number)) {
             let Some(gaps) = self.services.get_mut(&facts.number) else { continue };
             if now.since(facts.birth) >= WARM_UP_SECONDS {
+                let tests = self.tests_per_day.get(&service.environment).copied().unwrap_or(1.0);
                 let watch = Watch { now, service, facts, known, threshold: threshold(tests, FALSE_FINDINGS_PER_DAY) };
                 gaps.judge(&watch, found);
             }
@@ -252,9 +258,19 @@ impl ServiceGaps {
         }
     }
 
+    /// Whether [`Self::judge`] would look at anything.
+    fn is_due(&self, now: Second) -> bool {
+        now >= self.earliest || self.is_own_due(now)
+    }
+
+    fn is_own_due(&self, now: Second) -> bool {
+        // Most wrote just now, and then the product is not needed.
+        self.own.count >= GAPS_MIN && now > self.own.last && now >= self.own.missed_from()
+    }
+
     fn judge(&mut self, watch: &Watch<'_>, found: &mut Judgement) {
         let now = watch.now;
-        if self.own.count >= GAPS_MIN && now >= self.own.missed_from() {
+        if self.is_own_due(now) {
             let lost = watch.judge(&mut self.own, Subject::Volume, Severity::Critical, found);
             if lost {
                 self.own = Gaps { last: self.own.last, ..Gaps::new(self.own.last) };

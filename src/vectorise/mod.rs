@@ -19,6 +19,7 @@ mod sketch;
 mod text;
 #[cfg(test)]
 mod tests;
+mod walk;
 pub mod wire;
 
 pub use announced::Announced;
@@ -26,6 +27,7 @@ pub use cell::{Cell, Sample, TemplateTally};
 pub use collector::{Collector, Line};
 pub use fold::fold_services;
 pub use sketch::{Sketch, SketchKey};
+pub(crate) use walk::Walk;
 pub use text::{ELLIPSIS, beginning, with_ellipsis};
 
 /// How many templates one service may have in one second; the lines of the others are counted together.
