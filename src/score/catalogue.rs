@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::decay::Decayed;
+use super::decay::{Decayed, WEEK_SECONDS};
+use super::side_by_side::{for_each_template, is_dense};
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Level, Second, Service, TemplateId};
 use crate::template::{Merge, Merges};
@@ -22,8 +23,8 @@ pub const TEMPLATES_MAX: usize = 50_000;
 pub const SERVICES_MAX: usize = 5_000;
 /// For how long a template keeps the gravest level it was seen at, in seconds: a day.
 const LEVEL_SECONDS: i64 = 86_400;
-/// Half-life of what makes a template or service worth remembering: a week.
-const HALF_LIFE_SECONDS: f64 = 7.0 * 86_400.0;
+/// Half-life of what makes a template or service worth remembering.
+const HALF_LIFE_SECONDS: f64 = WEEK_SECONDS;
 
 /// A service, as the models know it: never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,7 +63,7 @@ impl KnownTemplate {
         if self.text.is_none() {
             self.text = tally.skeleton.as_ref().map(shown);
         }
-        let Some(sample) = &tally.sample else { return };
+        let Some(sample) = tally.sample.as_deref() else { return };
         if self.first.is_none() {
             self.first = Some(sample.clone());
         }
@@ -183,10 +184,9 @@ impl KnownService {
         self.last_seen = now;
         self.trained_lines += cell.total();
         self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
-        // In any order: each is met for itself.
-        for (&id, tally) in &cell.templates {
-            self.templates.entry(id).or_insert_with(|| KnownTemplate::new(now)).meet(tally, now);
-        }
+        let tallies = cell.sorted_templates();
+        let new = |_| KnownTemplate::new(now);
+        for_each_template(&mut self.templates, tallies.len(), tallies.into_iter(), new, |tally, known| known.meet(tally, now));
     }
 
     /// Forgets the least valuable templates until `keep` are left. O(n log n).
@@ -400,10 +400,21 @@ impl<'a> Known<'a> {
             if cell.total() > 0 {
                 silent.remove(&known.number);
             }
-            let sights = cell.sorted_templates().into_iter();
-            let sights = sights.filter_map(|(id, tally)| Some(Sight { id, tally, known: known.templates.get(&id)? }));
-            active.push(Active { service, cell, known, templates: sights.collect() });
+            active.push(Active { service, cell, known, templates: sights(known, cell) });
         }
         Self { catalogue, active, gone, silent, merged }
     }
+}
+
+/// The templates that a service wrote in the second, in the order of their ids.
+fn sights<'a>(service: &'a KnownService, cell: &'a Cell) -> Vec<Sight<'a>> {
+    let tallies = cell.sorted_templates();
+    let mut sights = Vec::with_capacity(tallies.len());
+    let is_dense = is_dense(service.templates.len(), tallies.len());
+    let mut walk = Walk::along(service.templates.iter());
+    for (id, tally) in tallies {
+        let known = if is_dense { walk.find(&id) } else { service.templates.get(&id) };
+        sights.extend(known.map(|known| Sight { id, tally, known }));
+    }
+    sights
 }

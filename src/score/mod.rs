@@ -26,6 +26,7 @@ mod probability;
 mod rate;
 mod second;
 mod series;
+mod side_by_side;
 mod silence;
 #[cfg(test)]
 mod tests;

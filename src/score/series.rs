@@ -5,6 +5,7 @@
 //! What was reported is replaced by what was expected, so that it neither counts twice nor becomes usual.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ pub(super) const LEARN_LAG_SECONDS: i64 = 60;
 const KEPT_SECONDS: i64 = 300 + LEARN_LAG_SECONDS + 10;
 /// Half-life of what is usual, in windows.
 const HALF_LIFE_WINDOWS: f64 = 1_440.0;
+/// What a window counts for after the next one.
+static KEPT_PER_WINDOW: LazyLock<f64> = LazyLock::new(|| libm::exp2(-1.0 / HALF_LIFE_WINDOWS));
 /// Weight of the prior variance, in windows.
 const PRIOR_WINDOWS: f64 = 6.0;
 /// Squared coefficient of variation that the prior expects beyond Poisson.
@@ -38,7 +41,7 @@ struct Baseline {
 
 impl Baseline {
     fn learn(&mut self, count: f64) {
-        let kept = libm::exp2(-1.0 / HALF_LIFE_WINDOWS);
+        let kept = *KEPT_PER_WINDOW;
         self.windows = self.windows * kept + 1.0;
         let deviation = count - self.mean;
         self.mean += deviation / self.windows;
@@ -64,7 +67,7 @@ impl Baseline {
     /// Learns `windows` windows without a line, in closed form.
     fn learn_nothing(&mut self, windows: i64) {
         let kept = libm::exp2(-(windows as f64) / HALF_LIFE_WINDOWS);
-        let added = (1.0 - kept) / (1.0 - libm::exp2(-1.0 / HALF_LIFE_WINDOWS));
+        let added = (1.0 - kept) / (1.0 - *KEPT_PER_WINDOW);
         let old = self.windows * kept;
         self.squares = self.squares * kept + self.mean * self.mean * old * added / (old + added);
         self.mean = self.mean * old / (old + added);

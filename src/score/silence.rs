@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Active, Known, KnownService, ServiceNumber};
 use super::probability::{gamma, negative_binomial, threshold};
+use super::side_by_side::for_each_template;
 use super::{
     ClosedSecond, Detect, Detector, Direction, FALSE_FINDINGS_PER_DAY, Feature, Figures, Finding, Judgement, Kind,
     Severity, Subject, Told, WARM_UP_SECONDS, Window,
@@ -265,13 +266,13 @@ impl ServiceGaps {
             }
             self.own.meet(now);
         }
-        for sight in active.templates.iter().filter(|sight| sight.lines() > 0) {
-            let gaps = self.templates.entry(sight.id).or_insert_with(|| Gaps::new(now));
+        let sights = active.templates.iter().filter(|sight| sight.lines() > 0).map(|sight| (sight.id, ()));
+        for_each_template(&mut self.templates, active.templates.len(), sights, |()| Gaps::new(now), |(), gaps| {
             gaps.meet(now);
             if gaps.is_timer() {
                 self.earliest = self.earliest.min(gaps.missed_from());
             }
-        }
+        });
     }
 
     /// Whether [`Self::judge`] would look at anything.

@@ -16,6 +16,7 @@ use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TEMPLATES_PER_CELL_MAX, 
 struct Shared<'a> {
     topics: Vec<Topic>,
     texts: HashMap<&'a str, Arc<str>, FixedState>,
+    with_sketches: bool,
 }
 
 impl<'a> Shared<'a> {
@@ -29,8 +30,8 @@ impl<'a> Shared<'a> {
     }
 }
 
-pub(super) fn flush(bytes: &[u8]) -> Result<Flush, WireError> {
-    let mut shared = Shared { topics: Vec::new(), texts: HashMap::default() };
+pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireError> {
+    let mut shared = Shared { topics: Vec::new(), texts: HashMap::default(), with_sketches };
     for field in Fields::of(bytes) {
         if let (1, name) = field? {
             shared.topics.push(Topic::new(name.text()?));
@@ -187,8 +188,8 @@ fn template<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(TemplateId,
             (3, Value::Number(lines)) => tally.late = lines,
             (4, Value::Number(level)) => tally.late_level = Level::from_index(unsigned(level) as usize),
             (5, text) => tally.skeleton = Some(Arc::from(text.text()?)),
-            (6, Value::Bytes(sample)) => tally.sample = Some(self::sample(sample, shared)?),
-            (7, Value::Bytes(sketch)) => tally.slots.push(self::sketch(sketch)?),
+            (6, Value::Bytes(sample)) => tally.sample = Some(Box::new(self::sample(sample, shared)?)),
+            (7, Value::Bytes(sketch)) if shared.with_sketches => tally.slots.push(self::sketch(sketch)?),
             _ => {}
         }
     }

@@ -99,7 +99,15 @@ impl Flush {
     /// # Errors
     /// Where the bytes are no flush.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        decode::flush(bytes)
+        decode::flush(bytes, true)
+    }
+
+    /// Reads the wire form as the judge needs it: without the sketches, which no model reads yet.
+    ///
+    /// # Errors
+    /// Where the bytes are no flush.
+    pub fn decode_for_judge(bytes: &[u8]) -> Result<Self, WireError> {
+        decode::flush(bytes, false)
     }
 }
 
