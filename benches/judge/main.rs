@@ -78,7 +78,8 @@ fn main() {
         bytes / options.seconds,
     );
 
-    let decode = clocked(|| flushes.iter().map(|bytes| Flush::decode_for_judge(bytes).unwrap().cells.len()).sum::<usize>()).0;
+    let decode =
+        clocked(|| flushes.iter().map(|bytes| Flush::decode_for_judge(bytes).unwrap().cells.len()).sum::<usize>()).0;
     let whole = clocked(|| judge_all(&mut judge, &flushes, &mut messages)).0;
     let each = |time: Duration| time.as_secs_f64() / options.seconds as f64;
     println!(

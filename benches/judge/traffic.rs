@@ -203,7 +203,8 @@ impl Traffic {
             let number = (first + index) % PARTITIONS as usize;
             let offset = Offset(self.offsets[number] + lines_read[number]);
             lines_read[number] += 1;
-            let range = cell.ranges.entry(Partition::new(self.topic.clone(), number as i32)).or_insert((offset, offset));
+            let range =
+                cell.ranges.entry(Partition::new(self.topic.clone(), number as i32)).or_insert((offset, offset));
             range.1 = offset;
         }
         Some(cell)

@@ -3,17 +3,18 @@
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
 //! longest time. A flood of new names so displaces itself and not what is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::decay::{Decayed, WEEK_SECONDS};
-use super::side_by_side::{for_each_template, is_dense};
+use super::decay::Decayed;
+use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate};
+use super::side_by_side::for_each_template;
 use super::{ClosedSecond, TemplateFacts};
-use crate::record::{Level, Second, Service, TemplateId};
+use crate::record::{Second, Service, TemplateId};
 use crate::template::{Merge, Merges};
-use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, Walk, beginning, with_ellipsis};
+use crate::vectorise::{Cell, Sample, Walk};
 
 /// How many templates are remembered of one service.
 pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
@@ -21,84 +22,9 @@ pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
-/// For how long a template keeps the gravest level it was seen at, in seconds: a day.
-const LEVEL_SECONDS: i64 = 86_400;
-/// Half-life of what makes a template or service worth remembering.
-const HALF_LIFE_SECONDS: f64 = WEEK_SECONDS;
-
 /// A service, as the models know it: never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceNumber(pub u32);
-
-/// What is known of a template of a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KnownTemplate {
-    /// When it was first seen.
-    pub birth: Second,
-    /// When it was last seen.
-    pub last_seen: Second,
-    /// The gravest level it was seen at; one that did not come again for a day gives way to what comes now.
-    pub level: Level,
-    /// When it was last seen at that level.
-    level_seen: Second,
-    lines: Decayed,
-    text: Option<Arc<str>>,
-    first: Option<Sample>,
-    recent: Option<Sample>,
-}
-
-impl KnownTemplate {
-    fn new(now: Second) -> Self {
-        let (lines, level) = (Decayed::new(now), Level::Trace);
-        Self { birth: now, last_seen: now, level, level_seen: now, lines, text: None, first: None, recent: None }
-    }
-
-    fn meet(&mut self, tally: &TemplateTally, now: Second) {
-        self.last_seen = now;
-        let level = tally.level();
-        if level >= self.level || now.since(self.level_seen) > LEVEL_SECONDS {
-            (self.level, self.level_seen) = (level, now);
-        }
-        self.lines.add((tally.total() + tally.late) as f64, now, HALF_LIFE_SECONDS);
-        if self.text.is_none() {
-            self.text = tally.skeleton.as_ref().map(shown);
-        }
-        let Some(sample) = tally.sample.as_deref() else { return };
-        if self.first.is_none() {
-            self.first = Some(sample.clone());
-        }
-        let minute = |sample: &Sample| sample.time.second().0.div_euclid(60);
-        let better = self.recent.as_ref().is_none_or(|kept| match minute(sample).cmp(&minute(kept)) {
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Equal => sample < kept,
-            std::cmp::Ordering::Less => false,
-        });
-        if better {
-            self.recent = Some(sample.clone());
-        }
-    }
-
-    /// Takes in a template that was merged into this one, which now has this text.
-    fn absorb(&mut self, other: Self, text: &Arc<str>, now: Second) {
-        self.birth = self.birth.min(other.birth);
-        self.last_seen = self.last_seen.max(other.last_seen);
-        self.level = self.level.max(other.level);
-        self.lines.add(other.lines.at(now, HALF_LIFE_SECONDS), now, HALF_LIFE_SECONDS);
-        self.text = Some(shown(text));
-        self.first = self.first.take().into_iter().chain(other.first).min();
-        self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
-    }
-
-    /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.
-    pub fn text(&self) -> Arc<str> {
-        self.text.clone().or_else(|| self.sample().map(Sample::shown)).unwrap_or_else(|| Arc::from("?"))
-    }
-
-    /// The smallest sample of the latest minute that brought one.
-    pub fn sample(&self) -> Option<&Sample> {
-        self.recent.as_ref().or(self.first.as_ref())
-    }
-}
 
 /// What is known of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -175,6 +101,11 @@ impl KnownService {
         self.templates.get(&id)
     }
 
+    /// All templates of it, in the order of their ids.
+    pub(super) fn templates(&self) -> impl Iterator<Item = (&TemplateId, &KnownTemplate)> {
+        self.templates.iter()
+    }
+
     /// How many templates of it are known.
     pub fn template_count(&self) -> usize {
         self.templates.len()
@@ -186,7 +117,9 @@ impl KnownService {
         self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
         let tallies = cell.sorted_templates();
         let new = |_| KnownTemplate::new(now);
-        for_each_template(&mut self.templates, tallies.len(), tallies.into_iter(), new, |tally, known| known.meet(tally, now));
+        for_each_template(&mut self.templates, tallies.len(), tallies.into_iter(), new, |tally, known| {
+            known.meet(tally, now)
+        });
     }
 
     /// Forgets the least valuable templates until `keep` are left. O(n log n).
@@ -344,77 +277,4 @@ impl Catalogue {
             TemplateFacts { id, text: known.text(), is_new: known.birth == now, first_seen, level: known.level };
         Some((facts, known.sample()))
     }
-}
-
-/// What is kept of a text: all of it, or its first words and an ellipsis.
-fn shown(text: &Arc<str>) -> Arc<str> {
-    match beginning(text, SAMPLE_BYTES_MAX) {
-        (_, false) => Arc::clone(text),
-        (words, true) => with_ellipsis(words),
-    }
-}
-
-/// A template that was seen in the second.
-pub(super) struct Sight<'a> {
-    pub(super) id: TemplateId,
-    pub(super) tally: &'a TemplateTally,
-    pub(super) known: &'a KnownTemplate,
-}
-
-impl Sight<'_> {
-    /// Lines in time that count for rates: those for debugging do not, since to switch them on is no trouble.
-    pub(super) fn lines(&self) -> u64 {
-        self.tally.countable()
-    }
-}
-
-/// A service that wrote in the second.
-pub(super) struct Active<'a> {
-    pub(super) service: &'a Service,
-    pub(super) cell: &'a Cell,
-    pub(super) known: &'a KnownService,
-    pub(super) templates: Vec<Sight<'a>>,
-}
-
-/// What the detectors are told of a second beside its sums.
-pub struct Known<'a> {
-    pub(super) catalogue: &'a Catalogue,
-    pub(super) active: Vec<Active<'a>>,
-    pub(super) gone: Gone,
-    /// Services whose silence was told before this second and lasts.
-    pub(super) silent: BTreeSet<ServiceNumber>,
-    pub(super) merged: Vec<Merged>,
-}
-
-impl<'a> Known<'a> {
-    pub(super) fn new(
-        catalogue: &'a Catalogue,
-        second: &'a ClosedSecond,
-        (gone, merged): (Gone, Vec<Merged>),
-        mut silent: BTreeSet<ServiceNumber>,
-    ) -> Self {
-        let mut active = Vec::with_capacity(second.cells.len());
-        let mut known_services = Walk::along(catalogue.services.iter());
-        for (service, cell) in &second.cells {
-            let Some(known) = known_services.find(service) else { continue };
-            if cell.total() > 0 {
-                silent.remove(&known.number);
-            }
-            active.push(Active { service, cell, known, templates: sights(known, cell) });
-        }
-        Self { catalogue, active, gone, silent, merged }
-    }
-}
-
-/// The templates that a service wrote in the second, in the order of their ids.
-fn sights<'a>(service: &'a KnownService, cell: &'a Cell) -> Vec<Sight<'a>> {
-    let tallies = cell.sorted_templates();
-    let mut sights = Vec::with_capacity(tallies.len());
-    let is_dense = is_dense(service.templates.len(), tallies.len());
-    let mut walk = Walk::along(service.templates.iter());
-    for (id, tally) in tallies {
-        let known = if is_dense { walk.find(&id) } else { service.templates.get(&id) };
-        sights.extend(known.map(|known| Sight { id, tally, known }));
-    }
-    sights
 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Active, Known, KnownService, ServiceNumber, Sight};
+use super::catalogue::{KnownService, ServiceNumber};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};
 use super::side_by_side::for_each_template;
+use super::sight::{Active, Known, Sight};
 use super::trial::{Traffic, Trial};
 use super::{ClosedSecond, Detect, FALSE_FINDINGS_PER_DAY, Figures, Judgement, Subject, Told, WARM_UP_SECONDS, Window};
 use crate::record::{Level, Second, Service, TemplateId};

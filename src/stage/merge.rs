@@ -111,7 +111,8 @@ impl Merger {
             let is_late = self.closed.is_some_and(|closed| second <= closed);
             let second = if is_late { self.closed.unwrap_or(second).plus(1) } else { second };
             let open = self.open.entry(second).or_default();
-            let cells = cells.into_iter().map(|(service, cell)| (service, if is_late { cell.into_late() } else { cell }));
+            let cells =
+                cells.into_iter().map(|(service, cell)| (service, if is_late { cell.into_late() } else { cell }));
             merge_cells(open, cells.collect());
             self.folded_services += fold_services(open) as u64;
         }

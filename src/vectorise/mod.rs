@@ -27,8 +27,8 @@ pub use cell::{Cell, Sample, TemplateTally};
 pub use collector::{Collector, Line};
 pub use fold::fold_services;
 pub use sketch::{Sketch, SketchKey};
-pub(crate) use walk::Walk;
 pub use text::{ELLIPSIS, beginning, with_ellipsis};
+pub(crate) use walk::Walk;
 
 /// How many templates one service may have in one second; the lines of the others are counted together.
 pub const TEMPLATES_PER_CELL_MAX: usize = 1_000;

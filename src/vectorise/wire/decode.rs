@@ -114,7 +114,8 @@ fn progress(bytes: &[u8], shared: &Shared<'_>) -> Result<Progress, WireError> {
 
 fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service, Cell), WireError> {
     let templates = Fields::of(bytes).filter(|field| matches!(field, Ok((9, _)))).count().min(TEMPLATES_PER_CELL_MAX);
-    let mut cell = Cell { templates: HashMap::with_capacity_and_hasher(templates, FixedState::default()), ..Cell::default() };
+    let mut cell =
+        Cell { templates: HashMap::with_capacity_and_hasher(templates, FixedState::default()), ..Cell::default() };
     let (mut second, mut environment, mut service) = (Second(0), None, "");
     for field in Fields::of(bytes) {
         match field? {
