@@ -157,3 +157,39 @@ fn long_varint(mut number: u64, rest: &mut &[u8]) -> Result<u64, Malformed> {
 pub(super) fn zigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_message_are_refused_with_the_reason() {
+        let error = |bytes: &[u8]| Fields::of(bytes).find_map(Result::err);
+        assert_eq!(error(&[]), None);
+        assert_eq!(error(&[0x08]), Some(Malformed::Truncated));
+        assert_eq!(error(&[0x0a, 5, 1]), Some(Malformed::Truncated));
+        assert_eq!(error(&[0x09, 1, 2, 3]), Some(Malformed::Truncated));
+        assert_eq!(error(&[0x0b]), Some(Malformed::UnknownWireType(3)));
+        assert_eq!(error(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]), Some(Malformed::NumberTooLarge));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_they_were_written(unsigned: u64, signed: i64, fixed: u64) {
+            let mut bytes = Vec::new();
+            prost::encoding::uint64::encode(1, &unsigned, &mut bytes);
+            prost::encoding::sint64::encode(2, &signed, &mut bytes);
+            prost::encoding::fixed64::encode(3, &fixed, &mut bytes);
+            prost::encoding::uint64::encode_packed(4, &[unsigned, 0, unsigned], &mut bytes);
+            let fields: Vec<_> = Fields::of(&bytes).map(Result::unwrap).collect();
+            prop_assert_eq!(fields[0], (1, Value::Number(unsigned)));
+            prop_assert!(matches!(fields[1], (2, Value::Number(number)) if zigzag(number) == signed));
+            prop_assert_eq!(fields[2], (3, Value::Fixed(fixed)));
+            let numbers = fields[3].1.numbers();
+            prop_assert_eq!(numbers.length(), 3);
+            prop_assert_eq!(numbers.map(Result::unwrap).collect::<Vec<_>>(), [unsigned, 0, unsigned]);
+        }
+    }
+}
