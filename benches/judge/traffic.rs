@@ -72,7 +72,7 @@ impl Traffic {
     }
 
     fn source(&mut self, number: usize, templates: usize) -> Source {
-        let environment = if number % 4 == 0 { "staging" } else { "production" };
+        let environment = if number.is_multiple_of(4) { "staging" } else { "production" };
         let name = format!("team-{}-service-{number}", number % 17);
         let hosts = (0..=number % 4).map(|host| Arc::from(format!("node-{}.example", (number * 7 + host) % 60)));
         // From 0.01 to 100, each order of magnitude alike.
