@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::clock::PartitionClock;
 use crate::decode::{Decoder, Format};
 use crate::publish::Outcome;
-use crate::record::{NotALine, Offset, Partition, Record, StreamTime, TimeBasis, Topic};
+use crate::record::{NotALine, Offset, Partition, Record, Reject, StreamTime, TimeBasis, Topic};
 use crate::template::Skeletoniser;
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Collector, Line};
@@ -132,6 +132,19 @@ impl Observer {
         clock.outcomes.late += u64::from(placed.late);
         clock.outcomes.clamped += u64::from(clamped);
         Some(Outcome::Decoded { template: skeleton.id, service, level: decoded.level, time })
+    }
+
+    /// A record that is not looked at, because a stage panicked on it: it is accounted for as one that cannot be decoded. `None`
+    /// as for [`Observer::record`].
+    pub fn set_aside(&mut self, partition: &Partition, offset: Offset) -> Option<Outcome<'static>> {
+        let clock = self.clocks.get_mut(partition)?;
+        if offset < clock.to {
+            return None;
+        }
+        clock.to = offset.next();
+        clock.dirty = true;
+        clock.outcomes.rejects += 1;
+        Some(Outcome::Rejected(Reject::Panic))
     }
 
     /// A partition has nothing more to read at this wall time.

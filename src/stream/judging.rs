@@ -62,6 +62,8 @@ impl Judging {
 
 impl Task for Judging {
     const NAME: &'static str = "judge";
+    /// What a tally would have changed would be missing in all that follows.
+    const SETS_ASIDE: bool = false;
 
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let live_from = committed.map_or(first, |committed| committed.offset);
@@ -131,6 +133,8 @@ impl Task for Judging {
         }
         Ok(())
     }
+
+    fn set_aside(&mut self, _: &Partition, _: &Incoming<'_>, _: &str) {}
 
     fn at_end(&mut self, partition: &Partition, _wall_ms: i64) {
         if let Some(judged) = self.judges.get(partition) {

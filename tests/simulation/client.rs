@@ -375,6 +375,19 @@ impl Log for Client {
         Ok(())
     }
 
+    fn rewind(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        self.step("reading again", 5)?;
+        for (partition, from) in positions {
+            self.say(|| format!("reads {partition} again from {}", from.0));
+            for assigned in self.assigned.iter_mut().filter(|assigned| assigned.partition == *partition) {
+                (assigned.position, assigned.is_held) = (usize::try_from(from.0).unwrap(), false);
+                assigned.read_since = true;
+            }
+        }
+        self.world().count("records that panic");
+        Ok(())
+    }
+
     fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
         self.step("giving up partitions", 5)?;
         self.assigned.retain(|assigned| !partitions.contains(&assigned.partition));

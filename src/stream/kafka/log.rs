@@ -138,6 +138,15 @@ pub(super) fn broken(error: KafkaError) -> CommitError {
     CommitError::Broken(describe(&error))
 }
 
+fn list_from(positions: &[(Partition, Offset)]) -> Result<TopicPartitionList, CommitError> {
+    let mut list = TopicPartitionList::new();
+    for (partition, from) in positions {
+        let from = KafkaOffset::Offset(from.0);
+        list.add_partition_offset(partition.topic.name(), partition.number, from).map_err(broken)?;
+    }
+    Ok(list)
+}
+
 impl Log for KafkaLog {
     fn now(&self) -> Now {
         Now { wall_ms: wall_clock_ms(), running_for: self.joined_at.elapsed() }
@@ -183,11 +192,7 @@ impl Log for KafkaLog {
     }
 
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
-        let mut list = TopicPartitionList::new();
-        for (partition, from) in positions {
-            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0))
-                .map_err(broken)?;
-        }
+        let list = list_from(positions)?;
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
             self.consumer.incremental_assign(&list).map_err(broken)?;
         } else {
@@ -200,6 +205,18 @@ impl Log for KafkaLog {
         self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
         self.assigned.dedup_by(|a, b| a.partition == b.partition);
         Ok(())
+    }
+
+    fn rewind(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        self.hold(&[])?;
+        // Not a seek, which is refused while a partition is not fetched yet.
+        let list = list_from(positions)?;
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            self.consumer.incremental_unassign(&list).map_err(broken)?;
+            self.consumer.incremental_assign(&list).map_err(broken)
+        } else {
+            self.consumer.assign(&list).map_err(broken)
+        }
     }
 
     fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
