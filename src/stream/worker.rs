@@ -271,3 +271,6 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 fn listed(partitions: &[Partition]) -> String {
     partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

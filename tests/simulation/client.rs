@@ -311,7 +311,8 @@ impl Log for Client {
             }
             let index = *self.world().random.one_of(&readable);
             let Assigned { partition, position, .. } = &self.assigned[index];
-            let next = self.world().next(partition, *position, uncommitted);
+            let is_unreadable = self.world().is_unreadable(partition);
+            let next = self.world().next(partition, *position, uncommitted).filter(|_| !is_unreadable);
             let Some((offset, record, entry)) =
                 next.as_ref().and_then(|(offset, entry)| Some((*offset, entry.record.as_ref()?, entry)))
             else {
@@ -412,7 +413,9 @@ impl Log for Client {
                 world.logs.get(&assigned.partition).is_none_or(|log| log.entries.len() == assigned.position);
             let nothing_now = world.next(&assigned.partition, assigned.position, false).is_none();
             let is_told = world.is_silence_told || self.role == Role::Judge;
-            if !assigned.is_held && !assigned.read_since && (nothing_follows || (nothing_now && is_told)) {
+            let is_readable = !world.is_unreadable(&assigned.partition);
+            if is_readable && !assigned.is_held && !assigned.read_since && (nothing_follows || (nothing_now && is_told))
+            {
                 at_end.push(assigned.partition.clone());
             }
             assigned.read_since = false;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use eddyline::publish::Destination;
-use eddyline::record::{Offset, Partition, StreamTime};
+use eddyline::record::{Offset, Partition, Record, StreamTime};
 use eddyline::stream::{Committed, Incoming, Task, Transaction};
 use eddyline::vectorise::wire::Flush;
 
@@ -43,6 +43,8 @@ pub enum Mutant {
     CommitsOffsetsBeforeOutputs,
     /// A restored judge goes on some tallies too far behind its snapshot.
     SkipsTalliesBehindASnapshot,
+    /// A judge passes over its own word that a partition is cut off.
+    ForgetsACut,
     /// A record that makes a stage panic is passed over.
     SkipsARecordThatPanics,
     /// What was counted when a stage panicked is kept.
@@ -50,7 +52,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::PublishesBeforeTheCommit,
         Self::ForgetsAFlush,
         Self::DropsTheMetadata,
@@ -65,6 +67,7 @@ impl Mutant {
         Self::TakesAnAbortForACommit,
         Self::CommitsOffsetsBeforeOutputs,
         Self::SkipsTalliesBehindASnapshot,
+        Self::ForgetsACut,
         Self::SkipsARecordThatPanics,
         Self::KeepsStateAfterAPanic,
     ];
@@ -126,6 +129,13 @@ impl<T: Task> Task for Bent<T> {
     }
 
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
+        if self.mutant == Some(Mutant::ForgetsACut) && T::NAME == "judge" {
+            let mut flush = Flush::decode(incoming.record.value.unwrap_or_default()).unwrap();
+            flush.cuts.clear();
+            let value = flush.encode();
+            let record = Record { value: Some(&value), ..incoming.record };
+            return self.task.record(partition, &Incoming { record, key: None, headers: &Vec::new }, wall_ms);
+        }
         let taken = self.task.record(partition, incoming, wall_ms);
         if T::SETS_ASIDE && incoming.record.value.is_some_and(is_poison) {
             self.has_panicked = true;
