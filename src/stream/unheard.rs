@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn clocks_that_jump_and_pauses_are_not_counted() {
         let mut unheard = Unheard::default();
-        let seconds = (100..115).chain(3_715..3_730).chain(10..20);
+        let seconds = (100..110).chain(3_710..3_720).chain(10..18);
         assert!(over(&mut unheard, seconds).is_empty());
         assert!(over(&mut unheard, (0..100).map(|look| 1_000 + look * 4)).is_empty());
     }
