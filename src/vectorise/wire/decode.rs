@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::fields::{Fields, Malformed, Numbers, Value, zigzag};
-use super::{Flush, Outcomes, Progress, WireError};
+use super::{Cut, Flush, Outcomes, Progress, WireError};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
 use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TEMPLATES_PER_CELL_MAX, TemplateTally};
 
@@ -47,6 +47,7 @@ pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireErro
             }
             (3, Value::Bytes(cell)) => cells.push(self::cell(cell, &mut shared)?),
             (4, Value::Bytes(progress)) => flush.progress.push(self::progress(progress, &shared)?),
+            (5, Value::Bytes(cut)) => flush.cuts.push(self::cut(cut, &shared)?),
             _ => {}
         }
     }
@@ -110,6 +111,19 @@ fn progress(bytes: &[u8], shared: &Shared<'_>) -> Result<Progress, WireError> {
     }
     let partition = Partition::new(shared.topic(topic)?.clone(), number);
     Ok(Progress { partition, from, to, complete_until, idle, outcomes })
+}
+
+fn cut(bytes: &[u8], shared: &Shared<'_>) -> Result<Cut, WireError> {
+    let (mut topic, mut number, mut complete_until) = (0, 0, None);
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Number(value)) => topic = unsigned(value),
+            (2, Value::Number(value)) => number = signed(value),
+            (3, Value::Number(value)) => complete_until = Some(StreamTime(zigzag(value))),
+            _ => {}
+        }
+    }
+    Ok(Cut { partition: Partition::new(shared.topic(topic)?.clone(), number), complete_until })
 }
 
 fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service, Cell), WireError> {

@@ -61,6 +61,16 @@ pub struct Progress {
     pub outcomes: Outcomes,
 }
 
+/// A partition that nobody is heard of: it holds nobody back any more, until it has caught up. Written by the judge, which acts
+/// on it when it reads it, so that what it does depends on the tallies alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The partition.
+    pub partition: Partition,
+    /// How far it had come when that was decided. One that has come further since is not cut off.
+    pub complete_until: Option<StreamTime>,
+}
+
 /// One flush of an observer: what it saw since the last one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flush {
@@ -70,6 +80,8 @@ pub struct Flush {
     pub cells: BTreeMap<Second, BTreeMap<Service, Cell>>,
     /// How far each of the observer's partitions has come.
     pub progress: Vec<Progress>,
+    /// Partitions that are cut off: what a judge writes to itself, in a flush with nothing else.
+    pub cuts: Vec<Cut>,
 }
 
 impl Flush {
@@ -89,6 +101,15 @@ impl Flush {
                 .map(|(second, service, cell)| encode_cell(second, service, cell, &mut topics))
                 .collect(),
             progress: self.progress.iter().map(|progress| encode_progress(progress, &mut topics)).collect(),
+            cuts: self
+                .cuts
+                .iter()
+                .map(|cut| proto::Cut {
+                    topic: topics.number(&cut.partition.topic),
+                    partition: cut.partition.number,
+                    complete_until_ms: cut.complete_until.map(|time| time.0),
+                })
+                .collect(),
             topics: topics.names(),
         };
         message.encode_to_vec()
