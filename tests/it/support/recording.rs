@@ -18,8 +18,9 @@ pub struct Recording {
     pub end_ms: i64,
 }
 
-/// How long after the last line those of the end are: longer than any lateness, shorter than what partitions may be apart.
-const GAP_MS: i64 = 30_000;
+/// How long after the last line those of the end are: longer than any lateness, shorter than what partitions may be apart; and in
+/// steps, for a leap would not be believed.
+const ENDS_MS: [i64; 3] = [10_000, 20_000, 30_000];
 /// A watermark is the median of nine times, and there are up to eight partitions.
 const END_LINES: usize = 72;
 
@@ -27,9 +28,10 @@ impl Recording {
     /// These lines and an end.
     pub fn new(mut lines: Vec<Line>) -> Self {
         let end_ms = lines.iter().map(|line| line.time_ms).max().unwrap();
-        let time_ms = end_ms + GAP_MS;
-        let json = format!(r#"{{"ts": {}, "service": "end", "message": "nothing follows"}}"#, seconds(time_ms));
-        lines.extend(std::iter::repeat_n(Line { time_ms, json }, END_LINES));
+        for time_ms in ENDS_MS.map(|after_ms| end_ms + after_ms) {
+            let json = format!(r#"{{"ts": {}, "service": "end", "message": "nothing follows"}}"#, seconds(time_ms));
+            lines.extend(std::iter::repeat_n(Line { time_ms, json }, END_LINES));
+        }
         Self { lines, end_ms }
     }
 
