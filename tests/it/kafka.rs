@@ -2,8 +2,10 @@
 
 mod accounting;
 mod bad_input;
-mod kills;
+mod chaos;
 mod membership;
+mod next_protocol;
 mod outage;
 mod ownership;
 mod same_events;
+mod vanished;

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::consumer::Events;
 use super::producer::Transactions;
@@ -66,12 +66,13 @@ impl KafkaLog {
         Ok(log)
     }
 
-    /// The first offset that is still there. A partition that is new, or moves to another broker, has no leader for a moment.
-    fn first_offset(&self, partition: &Partition) -> Result<Offset, CommitError> {
+    /// The first offset that is still there, and the next that will be written. A partition that is new, or moves to another
+    /// broker, has no leader for a moment.
+    fn first_and_end(&self, partition: &Partition) -> Result<(Offset, Offset), CommitError> {
         let started = Instant::now();
         loop {
             let error = match self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT) {
-                Ok((first, _)) => return Ok(Offset(first)),
+                Ok((first, end)) => return Ok((Offset(first), Offset(end))),
                 Err(error) => error,
             };
             let is_passing = matches!(
@@ -175,8 +176,12 @@ impl Log for KafkaLog {
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
-        for (partition, committed) in self.committed_offsets(partitions)? {
-            let first = self.first_offset(&partition)?;
+        for (partition, mut committed) in self.committed_offsets(partitions)? {
+            let (first, end) = self.first_and_end(&partition)?;
+            if let Some(beyond) = committed.take_if(|committed| committed.offset > end) {
+                error!(%partition, committed = beyond.offset.0, end = end.0,
+                    "the topic ends before what was read of it: it was made anew, and is read from its beginning");
+            }
             found.push((partition, committed, first));
         }
         Ok(found)

@@ -21,11 +21,33 @@ impl Broker {
     /// # Panics
     /// Where Kafka was not fetched, or does not start.
     pub fn start() -> Self {
+        Self::configured("", "")
+    }
+
+    /// Starts a broker with a second listener, whose clients it sends to a proxy at this address.
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn behind(proxy: &str) -> Self {
+        Self::configured(proxy, "")
+    }
+
+    /// Starts a broker with these lines in its `server.properties`.
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn with(properties: &str) -> Self {
+        Self::configured("", properties)
+    }
+
+    fn configured(proxy: &str, properties: &str) -> Self {
         let libs = libs();
         let data = std::env::temp_dir().join(unique("eddyline-kafka"));
         let mut held = Command::new(repository("tests/kafka/kafka"))
             .arg("hold")
             .args([&libs, &data])
+            .env("KAFKA_PROXY", proxy)
+            .env("KAFKA_PROPERTIES", properties)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -39,6 +61,26 @@ impl Broker {
     /// Where it listens.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Where the listener behind the proxy really is.
+    pub fn proxied(&self) -> String {
+        std::fs::read_to_string(self.data.join("proxied")).unwrap().trim().to_owned()
+    }
+
+    /// What it wrote.
+    pub fn log(&self) -> PathBuf {
+        self.data.join("kafka.log")
+    }
+
+    /// SIGSTOP.
+    pub fn pause(&self) {
+        self.command("pause", None);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.command("resume", None);
     }
 
     /// Ends it with SIGKILL.

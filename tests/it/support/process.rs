@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ pub struct Setup {
     pub group: String,
     pub prefix: String,
     settings: Vec<(String, String)>,
+    logs: Option<PathBuf>,
 }
 
 impl Setup {
@@ -59,12 +60,25 @@ impl Setup {
             prefix: format!("{name}."),
             group: name,
             settings: Vec::new(),
+            logs: None,
         }
     }
 
     /// With one more setting.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same group, reached by another address.
+    pub fn through(mut self, address: &str) -> Self {
+        self.bootstrap = address.to_owned();
+        self
+    }
+
+    /// The logs of all instances are kept, in this folder.
+    pub fn logs_in(mut self, folder: &Path) -> Self {
+        self.logs = Some(folder.to_owned());
         self
     }
 
@@ -81,7 +95,8 @@ impl Setup {
     /// Starts an instance and returns at once.
     pub fn start(&self, instance: &str) -> Instance {
         let admin = free_address();
-        let log = std::env::temp_dir().join(format!("eddyline-{}-{instance}.log", unique(&self.group)));
+        let folder = self.logs.clone().unwrap_or_else(std::env::temp_dir);
+        let log = folder.join(format!("eddyline-{}-{instance}.log", unique(&self.group)));
         let file = File::create(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
         command.args(["run", "--brokers", &self.bootstrap, "--topics", &self.topic]);
@@ -96,7 +111,7 @@ impl Setup {
             command.args(["--set", &format!("{key}={value}")]);
         }
         let child = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        Instance { child, log, admin }
+        Instance { child, log, admin, keeps_log: self.logs.is_some() }
     }
 
     /// Waits until every record that is in the topic now was observed.
@@ -136,6 +151,7 @@ pub struct Instance {
     child: Child,
     log: PathBuf,
     admin: String,
+    keeps_log: bool,
 }
 
 impl Instance {
@@ -242,7 +258,7 @@ impl Drop for Instance {
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("---- the end of {}", self.log.display());
             eprintln!("{}", lines[lines.len().saturating_sub(40)..].join("\n"));
-        } else {
+        } else if !self.keeps_log {
             let _ = std::fs::remove_file(&self.log);
         }
         let _ = self.child.kill();
