@@ -122,11 +122,9 @@ fn supervise<T: Task>(
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                if reason.contains("Fenced") && pause > PAUSES.0 {
-                    error!(
-                        member = role.member,
-                        "fenced again: does another process run with the same kafka.instance?"
-                    );
+                // Who was frozen for long is fenced once, by the broker; as a member of the group only by a namesake.
+                if reason.contains("FencedInstanceId") || (reason.contains("Fenced") && pause > PAUSES.0) {
+                    error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
                 }
                 warn!(reason, pause_ms = pause.as_millis(), "connecting anew");
                 std::thread::sleep(pause);

@@ -90,6 +90,10 @@ impl Client {
         for result in made {
             result.unwrap();
         }
+        super::eventually("the topic to be known", LIMIT, || match self.partitions(name).len() {
+            0 => Err("none yet".to_owned()),
+            _ => Ok(()),
+        });
     }
 
     /// Removes a topic, and waits until it is gone.
