@@ -3,9 +3,11 @@
 mod accounting;
 mod bad_input;
 mod chaos;
+mod check;
 mod membership;
 mod next_protocol;
 mod outage;
 mod ownership;
 mod same_events;
+mod secure;
 mod vanished;

@@ -19,7 +19,7 @@ group.consumer.heartbeat.interval.ms=1000";
 
 #[test]
 fn members_join_leave_and_die_with_the_protocol_of_kip_848() {
-    let broker = Broker::with(SESSION);
+    let broker = Broker::with(&[("KAFKA_PROPERTIES", SESSION)]);
     let client = Client::new(broker.bootstrap());
     let topic = unique("next");
     client.create_topic(&topic, PARTITIONS, &[]);

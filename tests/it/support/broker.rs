@@ -21,7 +21,7 @@ impl Broker {
     /// # Panics
     /// Where Kafka was not fetched, or does not start.
     pub fn start() -> Self {
-        Self::configured("", "")
+        Self::with(&[])
     }
 
     /// Starts a broker with a second listener, whose clients it sends to a proxy at this address.
@@ -29,25 +29,28 @@ impl Broker {
     /// # Panics
     /// As [`Broker::start`].
     pub fn behind(proxy: &str) -> Self {
-        Self::configured(proxy, "")
+        Self::with(&[("KAFKA_PROXY", proxy)])
     }
 
-    /// Starts a broker with these lines in its `server.properties`.
+    /// Starts a broker with a second listener, with TLS, SASL and ACLs, that these users may log in at (`NAME=PASSWORD …`).
     ///
     /// # Panics
     /// As [`Broker::start`].
-    pub fn with(properties: &str) -> Self {
-        Self::configured("", properties)
+    pub fn with_users(users: &str) -> Self {
+        Self::with(&[("KAFKA_USERS", users)])
     }
 
-    fn configured(proxy: &str, properties: &str) -> Self {
+    /// Starts a broker with these variables of `tests/kafka/kafka`.
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn with(variables: &[(&str, &str)]) -> Self {
         let libs = libs();
         let data = std::env::temp_dir().join(unique("eddyline-kafka"));
         let mut held = Command::new(repository("tests/kafka/kafka"))
             .arg("hold")
             .args([&libs, &data])
-            .env("KAFKA_PROXY", proxy)
-            .env("KAFKA_PROPERTIES", properties)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -81,6 +84,30 @@ impl Broker {
     /// SIGCONT.
     pub fn resume(&self) {
         self.command("resume", None);
+    }
+
+    /// Where the listener with TLS, SASL and ACLs is.
+    pub fn secure(&self) -> String {
+        std::fs::read_to_string(self.data.join("secure")).unwrap().trim().to_owned()
+    }
+
+    /// The certificate of the authority to trust.
+    pub fn authority(&self) -> PathBuf {
+        self.data.join("ca.pem")
+    }
+
+    /// Lets a user do something with what begins with a name: `arguments` are those of `kafka-acls.sh`.
+    pub fn allow(&self, user: &str, arguments: &[&str]) {
+        let status = Command::new(repository("tests/kafka/kafka"))
+            .arg("acls")
+            .args([&libs(), &self.data])
+            .args(["--add", "--resource-pattern-type", "prefixed", "--allow-principal", &format!("User:{user}")])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "kafka acls: {status}");
     }
 
     /// Ends it with SIGKILL.
