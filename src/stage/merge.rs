@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::{Partition, Second, Service, StreamTime, Topic};
 use crate::score::ClosedSecond;
 use crate::vectorise::wire::{Flush, Progress};
-use crate::vectorise::{Cell, fold_services};
+use crate::vectorise::{Cell, Walk, fold_services};
 
 /// After this many empty seconds in a row nothing is left that time could change: further empty ones are passed over.
 pub(super) const EMPTY_SECONDS_MAX: i64 = 7_200;
@@ -41,6 +41,25 @@ fn meaning(expected: &i64, found: &i64) -> &'static str {
     } else {
         "records were counted twice, or the topic was made anew"
     }
+}
+
+/// Adds the cells of services, each of which stays within its limits.
+fn merge_cells(sums: &mut BTreeMap<Service, Cell>, cells: BTreeMap<Service, Cell>) {
+    let mut known = Walk::along(sums.iter_mut());
+    let mut news = Vec::new();
+    for (service, mut cell) in cells {
+        match known.find(&service) {
+            Some(sum) => {
+                sum.merge(cell);
+                sum.fold();
+            }
+            None => {
+                cell.fold();
+                news.push((service, cell));
+            }
+        }
+    }
+    sums.append(&mut news.into_iter().collect());
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,12 +111,9 @@ impl Merger {
             let is_late = self.closed.is_some_and(|closed| second <= closed);
             let second = if is_late { self.closed.unwrap_or(second).plus(1) } else { second };
             let open = self.open.entry(second).or_default();
-            for (service, cell) in cells {
-                let cell = if is_late { cell.into_late() } else { cell };
-                let sums = open.entry(service).or_default();
-                sums.merge(cell);
-                sums.fold();
-            }
+            let cells =
+                cells.into_iter().map(|(service, cell)| (service, if is_late { cell.into_late() } else { cell }));
+            merge_cells(open, cells.collect());
             self.folded_services += fold_services(open) as u64;
         }
         flush.progress.into_iter().filter_map(|progress| self.report(progress)).collect()

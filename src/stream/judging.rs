@@ -96,7 +96,7 @@ impl Task for Judging {
         if offset < judged.position {
             return Ok(());
         }
-        let flush = match incoming.record.value.map(Flush::decode) {
+        let flush = match incoming.record.value.map(Flush::decode_for_judge) {
             Some(Ok(flush)) => flush,
             Some(Err(reason)) => {
                 return Err(format!(

@@ -25,7 +25,9 @@ pub fn check(world: &World, input: &Input, snapshots: &[Snapshot], deletes_unrea
     let records = world.committed_records(&tallies());
     let flushes: Vec<(usize, Flush)> = records
         .iter()
-        .map(|(offset, record)| (*offset, Flush::decode(record.value.as_deref().unwrap_or_default()).unwrap()))
+        .map(|(offset, record)| {
+            (*offset, Flush::decode_for_judge(record.value.as_deref().unwrap_or_default()).unwrap())
+        })
         .collect();
     let events: Vec<OutputRecord> = committed(world, &Destination::Anomalies);
     let episodes: Vec<OutputRecord> = committed(world, &Destination::Episodes);

@@ -83,6 +83,8 @@ pub enum TopicError {
     },
 }
 
+/// How long it may take until all brokers know of a new topic.
+const NEW_TOPIC_AFTER: Duration = Duration::from_secs(1);
 /// How many words of a client are listened to before it is asked again.
 const WORDS_MAX: usize = 1_000;
 
@@ -152,9 +154,14 @@ fn list(client: &Client, kafka: &Kafka) -> Result<Topics, TopicError> {
 /// Where the brokers cannot be reached, an input topic is missing, or ours may not be created.
 pub async fn prepare_topics(config: &Config, client: &Client) -> Result<Topics, TopicError> {
     let brokers = &config.kafka.brokers;
-    let found = list(client, &config.kafka)?;
-    let missing: Vec<String> =
-        config.topics.iter().filter(|topic| !found.contains_key(&Topic::new(topic))).cloned().collect();
+    let mut found = list(client, &config.kafka)?;
+    let is_missing = |found: &Topics, topic: &String| !found.contains_key(&Topic::new(topic));
+    if config.topics.iter().any(|topic| is_missing(&found, topic)) {
+        // One that was made just now is not known to every broker yet.
+        tokio::time::sleep(NEW_TOPIC_AFTER).await;
+        found = list(client, &config.kafka)?;
+    }
+    let missing: Vec<String> = config.topics.iter().filter(|topic| is_missing(&found, topic)).cloned().collect();
     if !missing.is_empty() {
         forbidden(config, client, &missing)?;
         return Err(TopicError::Missing { topics: missing, brokers: brokers.clone() });
