@@ -1,6 +1,8 @@
 //! The recording `shop`, and how the tests put it into Kafka.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::client::Client;
 
@@ -49,6 +51,19 @@ impl Recording {
     /// Writes all lines to the partitions in turn, without keys, the records' timestamps being those of the lines.
     pub fn send(&self, client: &Client, topic: &str, partitions: i32) {
         for (index, line) in self.lines.iter().enumerate() {
+            client.send(topic, Self::partition(index, partitions), line.time_ms, Some(line.json.as_bytes()));
+        }
+        client.flush();
+    }
+
+    /// As [`Recording::send`], over a time, evenly; what is left goes at once as soon as somebody says `hurry`.
+    pub fn send_over(&self, client: &Client, topic: &str, partitions: i32, over: Duration, hurry: &AtomicBool) {
+        let began = Instant::now();
+        for (index, line) in self.lines.iter().enumerate() {
+            let due = over.mul_f64(index as f64 / self.lines.len() as f64);
+            if !hurry.load(Ordering::Relaxed) {
+                std::thread::sleep(due.saturating_sub(began.elapsed()));
+            }
             client.send(topic, Self::partition(index, partitions), line.time_ms, Some(line.json.as_bytes()));
         }
         client.flush();
