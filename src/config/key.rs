@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::Config;
+use crate::score::Budget;
 
 /// One key of the configuration.
 pub struct Key {
@@ -94,6 +95,14 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "judge.false_findings_per_day",
+        default: "0.14285714285714285",
+        meaning: "how many false findings a day each detector may make in an environment (0.0001 to 1000); the default is one a week",
+        set: |config, value| {
+            number(value, 0.0001, 1_000.0).map(|number| config.budget = Budget { false_findings_per_day: number })
+        },
+    },
+    Key {
         name: "snapshots.every_s",
         default: "30",
         meaning: "the pause between two snapshots of the models, in seconds (1 to 86400); 0 takes none",
@@ -153,6 +162,11 @@ fn integer(value: &Value, min: i64, max: i64) -> Result<i64, String> {
         Some(integer) if (min..=max).contains(&integer) => Ok(integer),
         _ => Err(format!("is a whole number from {min} to {max}")),
     }
+}
+
+fn number(value: &Value, min: f64, max: f64) -> Result<f64, String> {
+    let number = value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64));
+    number.filter(|number| (min..=max).contains(number)).ok_or_else(|| format!("is a number from {min} to {max}"))
 }
 
 fn topics(value: &Value) -> Result<Vec<String>, String> {

@@ -5,6 +5,7 @@
 
 mod key;
 mod load;
+mod time;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,11 +13,13 @@ use std::path::PathBuf;
 
 pub use key::{KEYS, Key};
 pub use load::{Layer, Problem, Problems, load};
+pub use time::{moment_ms, span_ms};
 
 use sha2::{Digest, Sha256};
 
 use crate::decode::Format;
 use crate::publish::Provenance;
+use crate::score::Budget;
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Config {
     pub lateness_ms: i64,
     /// `observe.threads`: worker threads; `None` is one for each core.
     pub threads: Option<usize>,
+    /// `judge.false_findings_per_day`.
+    pub budget: Budget,
     /// `snapshots.every_s`: the pause between two snapshots of a judge, in seconds; `None` takes none.
     pub snapshot_every_s: Option<u64>,
     /// `snapshots.directory`: where snapshots are kept; `None` is the snapshots topic.
@@ -80,6 +85,7 @@ impl Default for Config {
             flush_ms: 500,
             lateness_ms: 5_000,
             threads: None,
+            budget: Budget::default(),
             snapshot_every_s: Some(30),
             snapshot_directory: None,
             scored: false,
@@ -92,7 +98,10 @@ impl Config {
     /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
     /// and intervals change no event, so they are not in it.
     pub fn provenance(&self) -> Provenance {
-        let keys = format!("input.format={:?}\nobserve.lateness_ms={}\n", self.format, self.lateness_ms);
+        let keys = format!(
+            "input.format={:?}\nobserve.lateness_ms={}\njudge.false_findings_per_day={:?}\n",
+            self.format, self.lateness_ms, self.budget.false_findings_per_day
+        );
         let config_hash = digest(&keys);
         Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
     }
@@ -123,4 +132,18 @@ impl Config {
 fn digest(text: &str) -> String {
     let digits: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provenance_tells_configurations_apart_that_judge_otherwise() {
+        let usual = Config::default();
+        let lax = Config { budget: Budget { false_findings_per_day: 5.0 }, ..usual.clone() };
+        let elsewhere = Config { threads: Some(3), flush_ms: 50, ..usual.clone() };
+        assert_ne!(usual.provenance(), lax.provenance());
+        assert_eq!(usual.provenance(), elsewhere.provenance());
+    }
 }

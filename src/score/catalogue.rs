@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::decay::Decayed;
-use super::{ClosedSecond, TemplateFacts};
+use super::{Budget, ClosedSecond, TemplateFacts};
 use crate::record::{Level, Second, Service, TemplateId};
 use crate::template::{Merge, Merges};
 use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
@@ -390,6 +390,8 @@ pub struct Known<'a> {
     /// Services whose silence was told before this second and lasts.
     pub(super) silent: BTreeSet<ServiceNumber>,
     pub(super) merged: Vec<Merged>,
+    /// How many false findings may be made.
+    pub(super) budget: Budget,
 }
 
 impl<'a> Known<'a> {
@@ -398,6 +400,7 @@ impl<'a> Known<'a> {
         second: &'a ClosedSecond,
         (gone, merged): (Gone, Vec<Merged>),
         mut silent: BTreeSet<ServiceNumber>,
+        budget: Budget,
     ) -> Self {
         let mut active = Vec::with_capacity(second.cells.len());
         for (service, cell) in &second.cells {
@@ -409,6 +412,6 @@ impl<'a> Known<'a> {
             let sights = sights.filter_map(|(id, tally)| Some(Sight { id, tally, known: known.templates.get(&id)? }));
             active.push(Active { service, cell, known, templates: sights.collect() });
         }
-        Self { catalogue, active, gone, silent, merged }
+        Self { catalogue, active, gone, silent, merged, budget }
     }
 }

@@ -19,7 +19,7 @@ use super::catalogue::{Active, Known, KnownService, ServiceNumber};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};
 use super::trial::{Traffic, Trial};
-use super::{ClosedSecond, Detect, FALSE_FINDINGS_PER_DAY, Figures, Judgement, Subject, Told, WARM_UP_SECONDS, Window};
+use super::{Budget, ClosedSecond, Detect, Figures, Judgement, Subject, Told, WARM_UP_SECONDS, Window};
 use crate::record::{Level, Second, Service, TemplateId};
 
 /// Below this age a template has no rate of its own, in seconds.
@@ -68,7 +68,7 @@ impl Detect for Rates {
             }
         }
         for active in &known.active {
-            let threshold = self.threshold(active.service);
+            let threshold = self.threshold(active.service, known.budget);
             let rates = self.services.entry(active.known.number);
             let rates = rates.or_insert_with(|| ServiceRates::new(active.known.birth));
             if rates.is_silent && active.cell.total() > 0 {
@@ -84,7 +84,7 @@ impl Detect for Rates {
             if !is_due || now.since(facts.birth) < WARM_UP_SECONDS {
                 continue;
             }
-            let threshold = self.threshold(service);
+            let threshold = self.threshold(service, known.budget);
             if let Some(rates) = self.services.get_mut(&facts.number) {
                 if rates.is_silent && !known.silent.contains(&facts.number) {
                     rates.end_silence(|series| series.adopt(now));
@@ -130,10 +130,10 @@ impl Rates {
         }
     }
 
-    fn threshold(&self, service: &Service) -> f64 {
+    fn threshold(&self, service: &Service, budget: Budget) -> f64 {
         let series = self.series.get(&service.environment).copied().unwrap_or(1);
         let per_series: f64 = WINDOWS_SECONDS.iter().map(|&length| 86_400.0 / length as f64 * TESTS_PER_WINDOW).sum();
-        threshold(series as f64 * per_series, FALSE_FINDINGS_PER_DAY)
+        threshold(series as f64 * per_series, budget.false_findings_per_day)
     }
 
     /// Lines of the last minute against what is expected of a minute.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{Active, Known, KnownService, ServiceNumber};
 use super::probability::{gamma, negative_binomial, threshold};
 use super::{
-    ClosedSecond, Detect, Detector, Direction, FALSE_FINDINGS_PER_DAY, Feature, Figures, Finding, Judgement, Kind,
+    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind,
     Severity, Subject, Told, WARM_UP_SECONDS, Window,
 };
 use crate::record::{Level, Second, Service, TemplateId};
@@ -157,7 +157,8 @@ impl Detect for Silence {
             let tests = self.tests_per_day.get(&service.environment).copied().unwrap_or(1.0);
             let Some(gaps) = self.services.get_mut(&facts.number) else { continue };
             if now.since(facts.birth) >= WARM_UP_SECONDS {
-                let watch = Watch { now, service, facts, known, threshold: threshold(tests, FALSE_FINDINGS_PER_DAY) };
+                let threshold = threshold(tests, known.budget.false_findings_per_day);
+                let watch = Watch { now, service, facts, known, threshold };
                 gaps.judge(&watch, found);
             }
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::merge::{Gap, Merger, MergerSnapshot};
 use crate::decide::{Decider, Episode, Message};
 use crate::record::Second;
-use crate::score::Scorer;
+use crate::score::{Budget, Scorer};
 use crate::vectorise::wire::{Flush, WireError};
 
 /// A snapshot that cannot be read.
@@ -30,6 +30,11 @@ impl Judge {
     /// A judge that has seen nothing.
     pub fn new() -> Self {
         Self { merger: Merger::default(), scorer: Scorer::new(), decider: Decider::new() }
+    }
+
+    /// The same judge, from now on with this budget: also one that was restored, for a snapshot does not hold it.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { scorer: self.scorer.with_budget(budget), ..self }
     }
 
     /// Takes one flush and judges every second that it completes. The messages are in the order in which they have to be

@@ -15,6 +15,7 @@ use super::task::Task;
 use crate::ops::{JudgeMetrics, View};
 use crate::publish::{OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
+use crate::score::Budget;
 use crate::stage::Judge;
 use crate::vectorise::wire::{Flush, Outcomes};
 
@@ -35,6 +36,7 @@ struct Judged {
 /// The judges of the partitions of the tallies topic that this worker reads.
 pub struct Judging {
     provenance: Provenance,
+    budget: Budget,
     judges: BTreeMap<Partition, Judged>,
     outputs: Vec<OutputRecord>,
     messages: Vec<crate::decide::Message>,
@@ -49,6 +51,7 @@ impl Judging {
     pub fn new(provenance: Provenance, view: Arc<View>, snapshotter: Option<Snapshotter>) -> Self {
         Self {
             provenance,
+            budget: Budget::default(),
             judges: BTreeMap::new(),
             outputs: Vec::new(),
             messages: Vec::new(),
@@ -57,6 +60,11 @@ impl Judging {
             shown_at_ms: 0,
             snapshotter,
         }
+    }
+
+    /// The same, with this budget.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
     }
 }
 
@@ -74,6 +82,7 @@ impl Task for Judging {
         if live_from > from {
             info!(%partition, from = from.0, to = live_from.0, "reading the tallies again, publishing nothing");
         }
+        let judge = judge.with_budget(self.budget);
         self.judges.insert(partition.clone(), Judged { judge, live_from, position: from, committed: live_from });
         self.view.judge_begins(partition, live_from > from);
         from

@@ -64,7 +64,7 @@ pub fn judge(shared: &Supervised) -> Result<(), String> {
     supervise(shared, &role, &[&tallies], || {
         let provenance = shared.config.provenance();
         let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
-        Judging::new(provenance, Arc::clone(&shared.view), snapshotter)
+        Judging::new(provenance, Arc::clone(&shared.view), snapshotter).with_budget(shared.config.budget)
     })
 }
 
