@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 `detect --fail-on` found something.
 //! Standard output is for results, standard error for everything that is said on the way.
 
+mod backtest;
+mod configuration;
 mod demo;
 mod detect;
 mod lines;
@@ -28,6 +30,8 @@ enum Command {
     Run(run::Arguments),
     /// Read files of logs and write the anomalies found in them
     Detect(detect::Arguments),
+    /// Judge the retained tallies again: against what was published, or with another configuration
+    Backtest(backtest::Arguments),
     /// Watch it work on a recording of a web shop with faults; needs no Kafka
     Demo(demo::Arguments),
     /// List the kinds of lines in files of logs, or say for each line which one it is
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),
     };

@@ -1,6 +1,5 @@
 //! `eddyline run`: both stages between Kafka and Kafka, until a signal asks to stop.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,11 +9,11 @@ use anyhow::{Context, anyhow};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rdkafka::consumer::BaseConsumer;
 use tokio::signal::unix::{SignalKind, signal};
-use toml::Value;
 use tracing::{info, warn};
 
 use super::Failure;
-use crate::config::{Config, Layer, Problems, load};
+use super::configuration::{Source, valid};
+use crate::config::Config;
 use crate::ops::{Stop, View, describe_metrics, serve};
 use crate::record::Topic;
 use crate::stream::Pace;
@@ -28,12 +27,8 @@ const ROSTER_EVERY: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// A file of configuration, in TOML
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The brokers to connect to first (kafka.brokers)
-    #[arg(long, value_name = "HOST:PORT,…")]
-    brokers: Option<String>,
+    #[command(flatten)]
+    source: Source,
     /// The topics of logs (input.topics)
     #[arg(long, value_name = "A,B")]
     topics: Option<String>,
@@ -67,43 +62,10 @@ pub(super) fn init_logging(default: &str) {
 }
 
 fn configure(arguments: &Arguments) -> Result<Config, Failure> {
-    let file = match &arguments.config {
-        Some(path) => {
-            let name = path.display().to_string();
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("--config {name}")).map_err(Failure::Usage)?;
-            Some((name, text))
-        }
-        None => None,
-    };
-    let mut layers = Vec::new();
-    if let Some((name, text)) = &file {
-        layers.push(Layer::File(name, text));
-    }
-    if let Some(brokers) = &arguments.brokers {
-        layers.push(Layer::Option("kafka.brokers", Value::String(brokers.clone())));
-    }
-    if let Some(topics) = &arguments.topics {
-        layers.push(Layer::Option("input.topics", Value::String(topics.clone())));
-    }
-    layers.extend(arguments.set.iter().map(|assignment| Layer::Set(assignment)));
-    let (mut config, mut problems) = load(&layers);
+    let (config, mut problems) =
+        arguments.source.load(&[("input.topics", arguments.topics.as_ref())], &arguments.set)?;
     problems.extend(config.problems_with_kafka());
-    if !problems.is_empty() {
-        return Err(Failure::Usage(Problems(problems).into()));
-    }
-    if config.kafka.instance.is_empty() {
-        config.kafka.instance = host_name();
-    }
-    Ok(config)
-}
-
-/// The host's name, as far as it may stand in the name of a group member.
-fn host_name() -> String {
-    let name = gethostname::gethostname().to_string_lossy().into_owned();
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
-    if name.is_empty() { "eddyline".to_owned() } else { name }
+    valid(config, problems)
 }
 
 fn stop_on_signals(stop: &Stop) -> Result<(), Failure> {

@@ -106,12 +106,16 @@ impl Config {
         Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
     }
 
+    /// What is wrong where only Eddyline's own topics are read: nothing to connect to.
+    pub fn problems_with_brokers(&self) -> Vec<Problem> {
+        let is_missing = self.kafka.brokers.is_empty();
+        let problem = || Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…");
+        is_missing.then(problem).into_iter().collect()
+    }
+
     /// What is wrong only when Kafka is used: nothing to connect to, nothing to read, names that would bite each other.
     pub fn problems_with_kafka(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.kafka.brokers.is_empty() {
-            problems.push(Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…"));
-        }
+        let mut problems = self.problems_with_brokers();
         if self.topics.is_empty() {
             problems.push(Problem::new("input.topics", "is not set", "name the topics of logs: --topics A,B"));
         }

@@ -52,7 +52,9 @@ mod tests {
         assert_eq!(span_ms("30d"), Ok(30 * 86_400_000));
         assert_eq!(span_ms("6h"), Ok(21_600_000));
         assert_eq!(span_ms("90m"), span_ms("5400s"));
-        for wrong in ["", "d", "6", "-6h", "+6h", "6 h", "6.5h", "6H", "six h", "99999999999999999999d", "9999999d", "6é"] {
+        for wrong in
+            ["", "d", "6", "-6h", "+6h", "6 h", "6.5h", "6H", "six h", "99999999999999999999d", "9999999d", "6é"]
+        {
             assert!(span_ms(wrong).is_err(), "{wrong}");
         }
     }

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{Active, Known, KnownService, ServiceNumber};
 use super::probability::{gamma, negative_binomial, threshold};
 use super::{
-    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind,
-    Severity, Subject, Told, WARM_UP_SECONDS, Window,
+    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Severity, Subject, Told,
+    WARM_UP_SECONDS, Window,
 };
 use crate::record::{Level, Second, Service, TemplateId};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::Timestamp;
-use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::debug;
@@ -132,6 +132,24 @@ fn hand_out(
         None => Vec::new(),
     };
     each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
+}
+
+/// The first offset whose record has this timestamp or a later one; `None` where there is none yet.
+pub(super) fn first_since<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partition: &Partition,
+    time_ms: i64,
+) -> KafkaResult<Option<Offset>> {
+    let (topic, number) = (partition.topic.name(), partition.number);
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition_offset(topic, number, KafkaOffset::Offset(time_ms.max(0)))?;
+    let answer = consumer.offsets_for_times(asked, QUERY_TIMEOUT)?;
+    let Some(element) = answer.find_partition(topic, number) else { return Ok(None) };
+    element.error()?;
+    Ok(match element.offset() {
+        KafkaOffset::Offset(offset) => Some(Offset(offset)),
+        _ => None,
+    })
 }
 
 pub(super) fn broken(error: KafkaError) -> CommitError {

@@ -6,11 +6,15 @@ mod consumer;
 mod log;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;
+mod past;
 mod producer;
 mod snapshots;
+mod together;
 mod topics;
 
 pub use client::{Role, describe};
 pub use log::KafkaLog;
+pub use past::{Flow, Past, PastError, Stretch};
 pub use snapshots::TopicStore;
+pub use together::Together;
 pub use topics::{TopicError, Topics, connect, prepare_topics, refresh_topics};
