@@ -18,7 +18,7 @@ use crate::ops::{Stop, View, describe_metrics, serve};
 use crate::record::Topic;
 use crate::stream::Pace;
 use crate::stream::kafka::{Topics, connect, prepare_topics, refresh_topics};
-use crate::stream::supervise::{Supervised, judge, observer};
+use crate::stream::supervise::{History, Supervised, judge, observer};
 
 /// How often the status line is written.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// The topics of logs (input.topics)
     #[arg(long, value_name = "A,B")]
     topics: Option<String>,
+    /// Where nothing was read yet, begin so far back and publish nothing of that time, as in 6h (start.history)
+    #[arg(long, value_name = "SPAN")]
+    history: Option<String>,
     /// Set a key of the configuration; may be given again and again
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -62,8 +65,8 @@ pub(super) fn init_logging(default: &str) {
 }
 
 fn configure(arguments: &Arguments) -> Result<Config, Failure> {
-    let (config, mut problems) =
-        arguments.source.load(&[("input.topics", arguments.topics.as_ref())], &arguments.set)?;
+    let options = [("input.topics", arguments.topics.as_ref()), ("start.history", arguments.history.as_ref())];
+    let (config, mut problems) = arguments.source.load(&options, &arguments.set)?;
     problems.extend(config.problems_with_kafka());
     valid(config, problems)
 }
@@ -104,8 +107,13 @@ impl Instance {
         let threads = config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
         info!(brokers = %config.kafka.brokers, instance = %config.kafka.instance, topics = %config.topics.join(","), threads, "starting");
         let roster = Arc::new(Mutex::new(inputs));
-        let shared =
-            Supervised { config: config.clone(), stop: stop.clone(), view: Arc::clone(&view), pace: Pace::default() };
+        let shared = Supervised {
+            config: config.clone(),
+            stop: stop.clone(),
+            view: Arc::clone(&view),
+            pace: Pace::default(),
+            history: config.history_ms.map(History::of),
+        };
         let mut workers = vec![spawn("judge".to_owned(), {
             let shared = shared.clone();
             move || judge(&shared)

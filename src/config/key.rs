@@ -71,6 +71,16 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "start.history",
+        default: "\"\"",
+        meaning: "how far back the very first start begins to read and to learn, as in 6h or 30d; nothing is published of that time",
+        set: |config, value| {
+            let history = text(value)?;
+            config.history_ms = if history.is_empty() { None } else { Some(super::span_ms(&history)?) };
+            Ok(())
+        },
+    },
+    Key {
         name: "observe.flush_ms",
         default: "500",
         meaning: "how often what was counted is sent on, in milliseconds (10 to 2000)",

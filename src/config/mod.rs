@@ -30,6 +30,9 @@ pub struct Config {
     pub topics: Vec<String>,
     /// `input.format`.
     pub format: Format,
+    /// `start.history`: how far back the very first start begins, in milliseconds; `None` reads what is retained and publishes from
+    /// the beginning.
+    pub history_ms: Option<i64>,
     /// `observe.flush_ms`: how often tallies are sent, in milliseconds.
     pub flush_ms: u64,
     /// `observe.lateness_ms`: how far a line may be behind the lines before it, in milliseconds.
@@ -82,6 +85,7 @@ impl Default for Config {
             },
             topics: Vec::new(),
             format: Format::Auto,
+            history_ms: None,
             flush_ms: 500,
             lateness_ms: 5_000,
             threads: None,

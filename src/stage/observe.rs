@@ -191,7 +191,7 @@ impl Observer {
             clock.dirty = false;
             progress
         });
-        Flush { roster, cells, progress: progress.collect() }
+        Flush { roster, cells, progress: progress.collect(), live_from: None }
     }
 
     /// What to commit: of each partition the next offset and the metadata beside it.

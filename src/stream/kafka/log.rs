@@ -17,7 +17,7 @@ use super::producer::Transactions;
 use super::{Role, client, describe};
 use crate::config::Kafka;
 use crate::ops::{View, wall_clock_ms};
-use crate::record::{Offset, Partition, Record, TimeBasis};
+use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis};
 use crate::stream::commit::{Connection, commit_whole};
 use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
 
@@ -36,6 +36,7 @@ pub struct KafkaLog {
     last_read: usize,
     view: Arc<View>,
     joined_at: Instant,
+    begin: Option<StreamTime>,
 }
 
 struct Assigned {
@@ -61,28 +62,31 @@ impl KafkaLog {
             last_read: 0,
             view,
             joined_at: Instant::now(),
+            begin: None,
         };
         log.consumer.subscribe(topics)?;
         Ok(log)
     }
 
-    /// The first offset that is still there. A partition that is new, or moves to another broker, has no leader for a moment.
-    fn first_offset(&self, partition: &Partition) -> Result<Offset, CommitError> {
-        let started = Instant::now();
-        loop {
-            let error = match self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT) {
-                Ok((first, _)) => return Ok(Offset(first)),
-                Err(error) => error,
-            };
-            let is_passing = matches!(
-                error.rdkafka_error_code(),
-                Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
-            );
-            if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
-                return Err(broken(error));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    /// The same log, in which partitions of which nothing is committed begin at the first record of this time.
+    pub fn beginning_at(mut self, begin: Option<StreamTime>) -> Self {
+        self.begin = begin;
+        self
+    }
+
+    /// The first offset to read where nothing is committed: the first that is still there, or that of the time to begin at.
+    fn beginning(&self, partition: &Partition) -> Result<Offset, CommitError> {
+        let (first, end) = self.watermarks(partition)?;
+        let Some(begin) = self.begin else { return Ok(first) };
+        let found = while_passing(|| first_since(&self.consumer, partition, begin.0))?;
+        Ok(found.map_or(end, |found| found.max(first)))
+    }
+
+    /// The first offset that is still there, and the end.
+    fn watermarks(&self, partition: &Partition) -> Result<(Offset, Offset), CommitError> {
+        let (topic, number) = (partition.topic.name(), partition.number);
+        let (first, end) = while_passing(|| self.consumer.fetch_watermarks(topic, number, QUERY_TIMEOUT))?;
+        Ok((Offset(first), Offset(end)))
     }
 
     /// The partitions that are read: assigned and not held.
@@ -132,6 +136,25 @@ fn hand_out(
         None => Vec::new(),
     };
     each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
+}
+
+/// Asks again for a while: a partition that is new, or moves to another broker, has no leader for a moment.
+fn while_passing<T>(ask: impl Fn() -> KafkaResult<T>) -> Result<T, CommitError> {
+    let started = Instant::now();
+    loop {
+        let error = match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let is_passing = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+        );
+        if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
+            return Err(broken(error));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// The first offset whose record has this timestamp or a later one; `None` where there is none yet.
@@ -194,7 +217,10 @@ impl Log for KafkaLog {
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         for (partition, committed) in self.committed_offsets(partitions)? {
-            let first = self.first_offset(&partition)?;
+            let first = match committed {
+                Some(_) => self.watermarks(&partition)?.0,
+                None => self.beginning(&partition)?,
+            };
             found.push((partition, committed, first));
         }
         Ok(found)

@@ -67,6 +67,8 @@ pub struct Flush {
     pub cells: BTreeMap<Second, BTreeMap<Service, Cell>>,
     /// How far each of the observer's partitions has come.
     pub progress: Vec<Progress>,
+    /// From which moment on events are published: of an observer that began in the past. Until then the judge only learns.
+    pub live_from: Option<StreamTime>,
 }
 
 impl Flush {
@@ -87,6 +89,7 @@ impl Flush {
                 .collect(),
             progress: self.progress.iter().map(|progress| encode_progress(progress, &mut topics)).collect(),
             topics: topics.names(),
+            live_from_ms: self.live_from.map(|time| time.0),
         };
         message.encode_to_vec()
     }
@@ -112,6 +115,7 @@ impl Flush {
         for progress in message.progress {
             flush.progress.push(decode_progress(&progress, &topic)?);
         }
+        flush.live_from = message.live_from_ms.map(StreamTime);
         Ok(flush)
     }
 }

@@ -10,6 +10,8 @@ pub(in crate::vectorise) struct Flush {
     pub(in crate::vectorise) cells: Vec<Cell>,
     #[prost(message, repeated, tag = "4")]
     pub(in crate::vectorise) progress: Vec<Progress>,
+    #[prost(sint64, optional, tag = "5")]
+    pub(in crate::vectorise) live_from_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
