@@ -8,9 +8,11 @@ mod configuration;
 mod demo;
 mod detect;
 mod lines;
+mod replay;
 mod report;
 mod run;
 mod templates;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ enum Command {
     Backtest(backtest::Arguments),
     /// Watch it work on a recording of a web shop with faults; needs no Kafka
     Demo(demo::Arguments),
+    /// Read a range of topics of logs again and write, or publish elsewhere, the anomalies found in it
+    Replay(replay::Arguments),
     /// List the kinds of lines in files of logs, or say for each line which one it is
     Templates(templates::Arguments),
 }
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),
     };
     let (code, error) = match result {
