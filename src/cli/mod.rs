@@ -7,6 +7,7 @@ mod backtest;
 mod configuration;
 mod demo;
 mod detect;
+mod explain;
 mod lines;
 mod replay;
 mod report;
@@ -36,6 +37,8 @@ enum Command {
     Backtest(backtest::Arguments),
     /// Watch it work on a recording of a web shop with faults; needs no Kafka
     Demo(demo::Arguments),
+    /// Say why an event was published: what was seen, what was expected, and whether the same comes out again
+    Explain(explain::Arguments),
     /// Read a range of topics of logs again and write, or publish elsewhere, the anomalies found in it
     Replay(replay::Arguments),
     /// List the kinds of lines in files of logs, or say for each line which one it is
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),
     };

@@ -24,6 +24,7 @@ mod mix;
 mod novelty;
 mod probability;
 mod rate;
+mod reasoning;
 mod second;
 mod series;
 mod silence;
@@ -40,6 +41,7 @@ pub use catalogue::{
     Catalogue, Known, KnownService, KnownTemplate, SERVICES_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX,
 };
 pub use finding::*;
+pub use reasoning::Reasoning;
 pub use second::{ClosedSecond, Judgement, Status, Told, WindowFacts};
 
 use history::History;
