@@ -6,4 +6,5 @@ mod kills;
 mod membership;
 mod outage;
 mod ownership;
+mod past;
 mod same_events;

@@ -182,6 +182,18 @@ impl Client {
         records
     }
 
+    /// Deletes all records of a topic that are there now, as retention would.
+    pub fn delete_records(&self, topic: &str) {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic) {
+            list.add_partition_offset(topic, partition, Offset::End).unwrap();
+        }
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &self.bootstrap).create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(admin.delete_records(&list, &AdminOptions::new().request_timeout(Some(LIMIT)))).unwrap();
+    }
+
     /// Calls `seen` with every record that is written to a topic from now on, at once and uncommitted, until it returns false
     /// or the time is over.
     pub fn watch(&self, topic: &str, limit: Duration, mut seen: impl FnMut(&Record) -> bool) {
