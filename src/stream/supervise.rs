@@ -109,7 +109,7 @@ fn snapshotter(shared: &Supervised, role: &Role, config_hash: &str) -> Option<Sn
     let (config, every_s) = (&shared.config, shared.config.snapshot_every_s?);
     let store: Result<Box<dyn SnapshotStore>, _> = match &config.snapshot_directory {
         Some(directory) => DirectoryStore::open(directory, &config.kafka.prefix).map(|store| Box::new(store) as _),
-        None => Ok(Box::new(TopicStore::new(&config.kafka, role))),
+        None => Ok(Box::new(TopicStore::new(&config.kafka, role, shared.stop.clone()))),
     };
     let started = store.map_err(|reason| reason.to_string()).and_then(|store| {
         Snapshotter::start(store, Duration::from_secs(every_s), config_hash).map_err(|e| e.to_string())
@@ -129,7 +129,8 @@ fn supervise<T: Task>(
     while !shared.stop.is_requested() {
         let started = Instant::now();
         heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
-        let log = KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view));
+        let log =
+            KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view), shared.stop.clone());
         let ended = match log {
             Ok(log) => {
                 Worker::new(log.beginning_at(begin), make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run()
@@ -152,6 +153,10 @@ fn supervise<T: Task>(
                         member = role.member,
                         "fenced again: does another process run with the same kafka.instance?"
                     );
+                }
+                if shared.stop.is_requested() {
+                    warn!(reason, "stopped without the last commit: it is read again");
+                    return Ok(());
                 }
                 warn!(reason, pause_ms = pause.as_millis(), "connecting anew");
                 std::thread::sleep(pause);

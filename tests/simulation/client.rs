@@ -491,6 +491,10 @@ impl Connection for Client {
         self.listen()
     }
 
+    fn is_stopping(&self) -> bool {
+        false
+    }
+
     fn wait(&mut self, duration: Duration) {
         self.world().pass(i64::try_from(duration.as_millis()).unwrap());
     }

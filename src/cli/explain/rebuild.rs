@@ -8,6 +8,7 @@ use rdkafka::Message as _;
 use super::published::Published;
 use crate::config::Config;
 use crate::decide::Message;
+use crate::ops::Stop;
 use crate::publish::{OutputRecord, compose, records};
 use crate::record::{Level, Offset, Partition, Second, Service, TemplateId};
 use crate::score::{ClosedSecond, Judgement, Scorer};
@@ -112,7 +113,7 @@ fn before(
 ) -> Option<(Snapshot, Judge)> {
     let mut store: Box<dyn SnapshotStore> = match &config.snapshot_directory {
         Some(directory) => Box::new(DirectoryStore::open(directory, &config.kafka.prefix).ok()?),
-        None => Box::new(TopicStore::new(&config.kafka, &Role::judge(&config.kafka))),
+        None => Box::new(TopicStore::new(&config.kafka, &Role::judge(&config.kafka), Stop::default())),
     };
     let limit = published.window.start.min(published.second);
     let mut not_beyond = Offset(i64::MAX);

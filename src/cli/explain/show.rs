@@ -90,6 +90,9 @@ fn seen(text: &mut String, published: &Published, rebuilt: &Rebuilt, moment: &Mo
             cell.sorted_templates().into_iter().map(|(id, tally)| (id, tally.total() + tally.late)).collect();
         lines_of(text, service, &Seen { by_level: cell.lines, late: cell.late, templates }, &moment.scorer);
     }
+    if moment.closed.is_partial {
+        let _ = writeln!(text, "lines around it were lost before they were counted: it is judged for what is new only");
+    }
     if !any {
         let _ = writeln!(text, "no line of its services; {} other services wrote", moment.closed.cells.len());
     }

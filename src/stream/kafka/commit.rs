@@ -33,7 +33,7 @@ impl Connection for KafkaLog {
 
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
-        self.transactions = Some(Transactions::begin_life(&self.kafka, &self.role).map_err(broken)?);
+        self.transactions = Some(Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(broken)?);
         Ok(())
     }
 
@@ -77,6 +77,10 @@ impl Connection for KafkaLog {
             return Err(CommitError::Broken("a record was read while paused".to_owned()));
         }
         Ok(self.consumer.context().has_rebalances())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.is_requested()
     }
 
     fn wait(&mut self, duration: Duration) {

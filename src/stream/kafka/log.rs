@@ -16,7 +16,7 @@ use super::consumer::Events;
 use super::producer::Transactions;
 use super::{Role, client, describe};
 use crate::config::Kafka;
-use crate::ops::{View, wall_clock_ms};
+use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis};
 use crate::stream::commit::{Connection, commit_whole};
 use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
@@ -35,6 +35,7 @@ pub struct KafkaLog {
     assigned: Vec<Assigned>,
     last_read: usize,
     view: Arc<View>,
+    pub(super) stop: Stop,
     joined_at: Instant,
     begin: Option<StreamTime>,
 }
@@ -50,8 +51,8 @@ impl KafkaLog {
     ///
     /// # Errors
     /// Where the settings are not accepted or the transactions cannot be initialised.
-    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>) -> Result<Self, KafkaError> {
-        let transactions = Transactions::begin_life(kafka, &role)?;
+    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>, stop: Stop) -> Result<Self, KafkaError> {
+        let transactions = Transactions::begin_life(kafka, &role, &stop)?;
         let consumer: BaseConsumer<Events> = client::consumer(kafka, &role).create_with_context(Events::default())?;
         let log = Self {
             kafka: kafka.clone(),
@@ -61,6 +62,7 @@ impl KafkaLog {
             assigned: Vec::new(),
             last_read: 0,
             view,
+            stop,
             joined_at: Instant::now(),
             begin: None,
         };

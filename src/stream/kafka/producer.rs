@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::client::Complaints;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
+use crate::ops::Stop;
 use crate::publish::OutputRecord;
 use crate::stream::commit::Failure;
 
@@ -58,7 +59,7 @@ pub(super) struct Transactions {
 
 impl Transactions {
     /// A producer whose forerunner's open transaction, if any, is ended.
-    pub(super) fn begin_life(kafka: &Kafka, role: &Role) -> Result<Self, KafkaError> {
+    pub(super) fn begin_life(kafka: &Kafka, role: &Role, stop: &Stop) -> Result<Self, KafkaError> {
         let producer: ThreadedProducer<Deliveries> =
             client::producer(kafka, role).create_with_context(Deliveries::default())?;
         // Without a connection the initialisation waits for half a second more.
@@ -67,7 +68,9 @@ impl Transactions {
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
                 Ok(()) => return Ok(Self { producer }),
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 => {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
+                {
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 Err(error) => return Err(error),

@@ -5,6 +5,7 @@ use rdkafka::error::KafkaError;
 use super::Role;
 use super::producer::Transactions;
 use crate::config::Kafka;
+use crate::ops::Stop;
 use crate::publish::OutputRecord;
 
 /// A producer to one topic.
@@ -19,7 +20,7 @@ impl Publisher {
     /// # Errors
     /// Where the transactions cannot be initialised.
     pub fn begin(kafka: &Kafka, role: &Role, topic: &str) -> Result<Self, KafkaError> {
-        Ok(Self { transactions: Transactions::begin_life(kafka, role)?, topic: topic.to_owned() })
+        Ok(Self { transactions: Transactions::begin_life(kafka, role, &Stop::default())?, topic: topic.to_owned() })
     }
 
     /// Writes records in one transaction: all of them, or none.
