@@ -1,6 +1,7 @@
 //! The judge's state at an event, computed again from the retained tallies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Context;
 use rdkafka::Message as _;
@@ -34,6 +35,22 @@ pub(super) struct Seen {
     pub(super) by_level: [u64; Level::ALL.len()],
     pub(super) late: u64,
     pub(super) templates: BTreeMap<TemplateId, u64>,
+    /// The texts that came with the lines.
+    pub(super) texts: BTreeMap<TemplateId, Arc<str>>,
+}
+
+impl Seen {
+    /// Adds the sums of a second.
+    pub(super) fn add(&mut self, cell: &Cell) {
+        self.by_level.iter_mut().zip(cell.lines).for_each(|(sum, lines)| *sum += lines);
+        self.late += cell.late;
+        for (id, tally) in cell.sorted_templates() {
+            *self.templates.entry(id).or_default() += tally.total() + tally.late;
+            if let Some(text) = &tally.skeleton {
+                self.texts.entry(id).or_insert_with(|| Arc::clone(text));
+            }
+        }
+    }
 }
 
 /// What was computed again.
@@ -168,6 +185,8 @@ impl Rebuilt {
     /// Looks on while seconds are judged.
     fn look(&mut self, look: Look<'_>, published: &Published) {
         match look {
+            // One flush may complete seconds behind the event, too.
+            Look::Before(closed, _) if closed.second > published.second => {}
             Look::Before(closed, scorer) => {
                 for (service, cell) in closed.cells.iter().filter(|(service, _)| published.concerns(service)) {
                     self.count(closed.second, service, cell, published);
@@ -199,11 +218,6 @@ impl Rebuilt {
         if second < published.window.start || second > published.second {
             return;
         }
-        let seen = self.seen.entry(service.clone()).or_default();
-        seen.by_level.iter_mut().zip(cell.lines).for_each(|(sum, lines)| *sum += lines);
-        seen.late += cell.late;
-        for (id, tally) in cell.sorted_templates() {
-            *seen.templates.entry(id).or_default() += tally.total() + tally.late;
-        }
+        self.seen.entry(service.clone()).or_default().add(cell);
     }
 }

@@ -86,9 +86,9 @@ fn seen(text: &mut String, published: &Published, rebuilt: &Rebuilt, moment: &Mo
     let mut any = false;
     for (service, cell) in moment.closed.cells.iter().filter(|(service, _)| published.concerns(service)) {
         any = true;
-        let templates =
-            cell.sorted_templates().into_iter().map(|(id, tally)| (id, tally.total() + tally.late)).collect();
-        lines_of(text, service, &Seen { by_level: cell.lines, late: cell.late, templates }, &moment.scorer);
+        let mut seen = Seen::default();
+        seen.add(cell);
+        lines_of(text, service, &seen, &moment.scorer);
     }
     if moment.closed.is_partial {
         let _ = writeln!(text, "lines around it were lost before they were counted: it is judged for what is new only");
@@ -106,16 +106,19 @@ fn lines_of(text: &mut String, service: &Service, seen: &Seen, scorer: &Scorer) 
     let mut templates: Vec<(TemplateId, u64)> = seen.templates.iter().map(|(&id, &lines)| (id, lines)).collect();
     templates.sort_by_key(|&(id, lines)| (std::cmp::Reverse(lines), id));
     for &(id, lines) in templates.iter().take(TEMPLATES_MAX) {
-        let _ = writeln!(text, "  {lines:>7} {id} {}", text_of(scorer, service, id));
+        let _ = writeln!(text, "  {lines:>7} {id} {}", text_of(scorer, service, id, seen));
     }
     if templates.len() > TEMPLATES_MAX {
         let _ = writeln!(text, "  and {} other templates", templates.len() - TEMPLATES_MAX);
     }
 }
 
-fn text_of(scorer: &Scorer, service: &Service, id: TemplateId) -> String {
-    let known = scorer.catalogue().service(service).and_then(|known| known.template(id));
-    known.map_or_else(|| "(not seen before)".to_owned(), |known| public(&known.text()))
+fn text_of(scorer: &Scorer, service: &Service, id: TemplateId, seen: &Seen) -> String {
+    match (scorer.catalogue().service(service).and_then(|known| known.template(id)), seen.texts.get(&id)) {
+        (Some(known), _) => public(&known.text()),
+        (None, Some(text)) => format!("(never before) {}", public(text)),
+        (None, None) => "(never before)".to_owned(),
+    }
 }
 
 /// Redacted and cut.

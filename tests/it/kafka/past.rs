@@ -119,6 +119,13 @@ fn explain_computes_published_events_again() {
         for part in ["What was seen in the window", "threshold_log10", "expected_in_60_s", "offsets"] {
             assert!(out.contains(part), "{kind:?} lacks {part:?}:\n{out}");
         }
+        // Of a template that is new in this second no line came before, and none after it is told.
+        if event["template"]["is_new"] == true && event["status"] == "trigger" && event["window"]["duration_ms"] == 1000
+        {
+            let (_, history) = out.split_once("== The history of template").unwrap();
+            let observed = event["evidence"]["observed"].as_u64().unwrap();
+            assert!(history.contains(&format!(" {observed} lines in the hour")), "{observed}: {history}");
+        }
         explained.insert(kind, out);
     }
     let of_rate = explained.get(&("trigger".to_owned(), "rate".to_owned())).unwrap();
