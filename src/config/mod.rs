@@ -7,6 +7,7 @@ mod key;
 mod load;
 mod print;
 mod secret;
+mod time;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,11 +17,13 @@ pub use key::{KEYS, Key};
 pub use load::{Layer, Problem, Problems, load};
 pub use print::print;
 pub use secret::Secret;
+pub use time::{moment_ms, span_ms};
 
 use sha2::{Digest, Sha256};
 
 use crate::decode::Format;
 use crate::publish::Provenance;
+use crate::score::Budget;
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,12 +34,17 @@ pub struct Config {
     pub topics: Vec<String>,
     /// `input.format`.
     pub format: Format,
+    /// `start.history`: how far back the very first start begins, in milliseconds; `None` reads what is retained and publishes from
+    /// the beginning.
+    pub history_ms: Option<i64>,
     /// `observe.flush_ms`: how often tallies are sent, in milliseconds.
     pub flush_ms: u64,
     /// `observe.lateness_ms`: how far a line may be behind the lines before it, in milliseconds.
     pub lateness_ms: i64,
     /// `observe.threads`: worker threads; `None` is one for each core.
     pub threads: Option<usize>,
+    /// `judge.false_findings_per_day`.
+    pub budget: Budget,
     /// `snapshots.every_s`: the pause between two snapshots of a judge, in seconds; `None` takes none.
     pub snapshot_every_s: Option<u64>,
     /// `snapshots.directory`: where snapshots are kept; `None` is the snapshots topic.
@@ -88,9 +96,11 @@ impl Default for Config {
             },
             topics: Vec::new(),
             format: Format::Auto,
+            history_ms: None,
             flush_ms: 500,
             lateness_ms: 5_000,
             threads: None,
+            budget: Budget::default(),
             snapshot_every_s: Some(30),
             snapshot_directory: None,
             scored: false,
@@ -104,17 +114,24 @@ impl Config {
     /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
     /// and intervals change no event, so they are not in it.
     pub fn provenance(&self) -> Provenance {
-        let keys = format!("input.format={:?}\nobserve.lateness_ms={}\n", self.format, self.lateness_ms);
+        let keys = format!(
+            "input.format={:?}\nobserve.lateness_ms={}\njudge.false_findings_per_day={:?}\n",
+            self.format, self.lateness_ms, self.budget.false_findings_per_day
+        );
         let config_hash = digest(&keys);
         Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
     }
 
+    /// What is wrong where only Eddyline's own topics are read: nothing to connect to.
+    pub fn problems_with_brokers(&self) -> Vec<Problem> {
+        let is_missing = self.kafka.brokers.is_empty();
+        let problem = || Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…");
+        is_missing.then(problem).into_iter().collect()
+    }
+
     /// What is wrong only when Kafka is used: nothing to connect to, nothing to read, names that would bite each other.
     pub fn problems_with_kafka(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.kafka.brokers.is_empty() {
-            problems.push(Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…"));
-        }
+        let mut problems = self.problems_with_brokers();
         if self.topics.is_empty() {
             problems.push(Problem::new("input.topics", "is not set", "name the topics of logs: --topics A,B"));
         }
@@ -135,4 +152,18 @@ impl Config {
 fn digest(text: &str) -> String {
     let digits: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provenance_tells_configurations_apart_that_judge_otherwise() {
+        let usual = Config::default();
+        let lax = Config { budget: Budget { false_findings_per_day: 5.0 }, ..usual.clone() };
+        let elsewhere = Config { threads: Some(3), flush_ms: 50, ..usual.clone() };
+        assert_ne!(usual.provenance(), lax.provenance());
+        assert_eq!(usual.provenance(), elsewhere.provenance());
+    }
 }

@@ -204,7 +204,7 @@ impl Observer {
             clock.dirty = false;
             progress
         });
-        Flush { roster, cells, progress: progress.collect(), cuts: Vec::new() }
+        Flush { roster, cells, progress: progress.collect(), ..Flush::default() }
     }
 
     /// What to commit: of each partition the next offset and the metadata beside it.
