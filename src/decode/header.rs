@@ -16,6 +16,7 @@ use super::element::{
     Element, Word, behind_logger, behind_source_line, class, group, is_of_header, next, strip_separators, word,
 };
 use super::level;
+use super::logfmt;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
 
@@ -50,6 +51,9 @@ pub(super) fn read_behind<'a>(line: &'a str, stamp: &Stamp<'a>) -> Header<'a> {
 
 /// As [`read`], for a line that is known to begin with no stamp.
 pub(super) fn read_without_leading(line: &str, record_ms: Option<i64>) -> Header<'_> {
+    if let Some(header) = logfmt::read(line, record_ms) {
+        return header.or_whole(line);
+    }
     let header = match prefix::stamp(line, record_ms) {
         Some((level, stamp)) => {
             let header = behind_stamp(&stamp);

@@ -20,6 +20,7 @@ mod found;
 mod header;
 mod json;
 mod level;
+mod logfmt;
 mod prefix;
 mod stamp;
 mod text;

@@ -17,7 +17,9 @@ pub(super) fn stamp(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>
             let thread = word(stamp.rest.trim_ascii_start())?;
             Some((level::of_letter(letter), Stamp { rest: thread.rest, ..stamp }))
         }
-        [b'-' | b'A'..=b'Z', ..] => Some((None, of_ras(line, record_ms)?)),
+        // A dash stands for the alert that there is not, or for nothing: `- 2026-11-23 08:01:24 ...`.
+        [b'-', b' ', ..] => Some((None, of_ras(line, record_ms).or_else(|| behind(2))?)),
+        [b'A'..=b'Z', ..] => Some((None, of_ras(line, record_ms)?)),
         [b'a'..=b'z' | b'0'..=b'9', ..] => {
             of_redis(line, record_ms).or_else(|| Some((None, of_gathered(line, record_ms)?)))
         }

@@ -15,14 +15,20 @@ pub enum ParameterKind {
     Hexadecimal,
     /// A UUID as of RFC 9562.
     Uuid,
-    /// An IPv4, IPv6 or hardware address, perhaps with a port: `10.0.0.7:443`.
+    /// An IPv4 or IPv6 address, perhaps with a port: `10.0.0.7:443`.
     Ip,
+    /// A hardware address of six bytes: `00:1a:2b:3c:4d:5e`.
+    Mac,
+    /// The address of a mailbox at a dotted domain: `ann@example.com`.
+    Email,
     /// A path: `/var/log/messages`, `a/b/c`.
     Path,
     /// A URL, or anything else with a scheme: `postgres://db/shop`.
     Url,
     /// A date, a time of day, or a name of a month or weekday.
     Time,
+    /// A time of several units: `1h2m3.5s`. With a single unit it is a number.
+    Duration,
     /// Everything else: words with digits (`ssh2`), hosts with ports, truth values, values of keys; may be empty.
     Word,
 }
@@ -42,6 +48,9 @@ pub(super) fn kind(token: &[u8], classes: u8) -> Option<ParameterKind> {
     }
     if classes & SLASH != 0 && (token.first() == Some(&b'/') || has_two_slashes(token)) {
         return Some(ParameterKind::Path);
+    }
+    if classes & MARK != 0 && is_email(token) {
+        return Some(ParameterKind::Email);
     }
     if (3..=5).contains(&token.len())
         && let Some(kind) = kind_of_name(token)
@@ -69,7 +78,8 @@ fn kind_of_name(token: &[u8]) -> Option<ParameterKind> {
 /// length and the first letter says so.
 #[inline]
 pub(super) fn is_plainly_literal(first: u8, length: usize, classes: u8) -> bool {
-    if classes & (DIGIT | COLON | SLASH) != 0 {
+    // The shortest address of a mailbox is `a@b.c`.
+    if classes & (DIGIT | COLON | SLASH) != 0 || (classes & MARK != 0 && length >= 5) {
         return false;
     }
     // Behind a name of three to five letters may stand points.
@@ -102,8 +112,39 @@ fn kind_with_digits(token: &[u8], classes: u8) -> ParameterKind {
     match if is_prefixed { classes_of(digits) } else { classes } {
         union if union & !(DIGIT | HEX_LETTER) == 0 => ParameterKind::Hexadecimal,
         union if union == DIGIT | HEX_LETTER | MARK && is_uuid(token) => ParameterKind::Uuid,
+        union if union & MARK != 0 && is_email(token) => ParameterKind::Email,
+        _ if is_duration(token) => ParameterKind::Duration,
         _ => ParameterKind::Word,
     }
+}
+
+/// Whether a token is a mailbox and a dotted domain.
+fn is_email(token: &[u8]) -> bool {
+    let Some((mailbox, domain)) =
+        memchr::memchr(b'@', token).and_then(|at| Some((token.get(..at)?, token.get(at + 1..)?)))
+    else {
+        return false;
+    };
+    let is_of_mailbox = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'%');
+    !mailbox.is_empty() && mailbox.iter().all(is_of_mailbox) && is_dotted_host(domain)
+}
+
+/// Whether a token is two or more numbers with units of time, as Go and systemd write them.
+fn is_duration(token: &[u8]) -> bool {
+    let (mut rest, mut units) = (token, 0);
+    while !rest.is_empty() {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+        let letters = rest.iter().skip(digits).take_while(|byte| byte.is_ascii_lowercase()).count();
+        let unit = rest.get(digits..digits + letters).unwrap_or_default();
+        if !rest.first().is_some_and(u8::is_ascii_digit)
+            || !matches!(unit, b"d" | b"h" | b"m" | b"min" | b"s" | b"ms" | b"us" | b"ns")
+        {
+            return false;
+        }
+        units += 1;
+        rest = rest.get(digits + letters..).unwrap_or_default();
+    }
+    units >= 2
 }
 
 /// The kind of a token such as `10.0.0.7`, `08:01:24`, `2026-11-23` or `1,2`.
@@ -165,6 +206,7 @@ fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
     let is_hexadecimal = classes & !(DIGIT | HEX_LETTER | COLON) == 0 && classes & DIGIT != 0;
     match colons {
         2 if is_hexadecimal && classes & HEX_LETTER == 0 && !token.starts_with(b":") => Some(ParameterKind::Time),
+        5 if is_hexadecimal && token.len() == 17 => Some(ParameterKind::Mac),
         2.. if is_hexadecimal => Some(ParameterKind::Ip),
         _ => None,
     }

@@ -11,7 +11,7 @@ use super::kind::{ParameterKind, is_plainly_literal, is_unit, kind, kind_with_co
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
 /// different versions then differ, and old templates age away instead of being taken for new ones.
-pub const RULES_VERSION: u64 = 2;
+pub const RULES_VERSION: u64 = 3;
 
 /// The longest text of a skeleton, in bytes. What is beyond is not shown, but is part of the identity.
 pub const SKELETON_BYTES_MAX: usize = 1 << 10;
@@ -102,6 +102,8 @@ struct Builder<'l, 's> {
     has_blank: bool,
     /// Where the value of a key begins, if the last thing was a key and `=`.
     value_start: usize,
+    /// Where the value of the last `msg=` begins: that is text.
+    message_start: usize,
     slots: u16,
 }
 
@@ -116,6 +118,7 @@ impl<'l, 's> Builder<'l, 's> {
             pending: 0..0,
             has_blank: false,
             value_start: usize::MAX,
+            message_start: usize::MAX,
             slots: 0,
         }
     }
@@ -171,6 +174,9 @@ impl<'l, 's> Builder<'l, 's> {
             b'=' => {
                 let is_behind_key = at > 0 && self.byte(at - 1).is_some_and(|byte| class(byte) & END == 0);
                 self.value_start = if is_behind_key { at + 1 } else { usize::MAX };
+                if self.is_message_key(at) {
+                    self.message_start = at + 1;
+                }
             }
             b'(' | b'[' | b'{' | b'<' | b'>' | b'"' | b'\'' => {}
             b')' if matches!(self.range(at.saturating_sub(2), at), [before, b'('] if class(*before) & BLANK != 0) => {
@@ -180,6 +186,17 @@ impl<'l, 's> Builder<'l, 's> {
         }
         self.punctuation(at, at + 1);
         at + 1
+    }
+
+    /// Whether the key that ends here is that of the message of a line of pairs: its value is the writer's own word.
+    fn is_message_key(&self, at: usize) -> bool {
+        [&b"msg"[..], b"message"].iter().any(|name| {
+            let start = at.checked_sub(name.len());
+            let is_apart = start.is_some_and(|start| {
+                start.checked_sub(1).and_then(|before| self.byte(before)).is_none_or(|byte| class(byte) & END != 0)
+            });
+            is_apart && self.range(at.saturating_sub(name.len()), at) == *name
+        })
     }
 
     /// Whether a number follows, of which the sign here says that it is a bound: `lifetime <1 sec`.
@@ -226,7 +243,7 @@ impl<'l, 's> Builder<'l, 's> {
             self.variable(ParameterKind::Number, start, end);
             return end;
         }
-        let may_vary = self.tail == Tail::Variable || (start > 0 && self.byte(start - 1) == Some(b'='));
+        let may_vary = self.tail == Tail::Variable || self.is_value(start);
         if !may_vary && is_plainly_literal(self.byte(start).unwrap_or_default(), end - start, classes) {
             if end - start == 1 && classes & MARK != 0 {
                 self.punctuation(start, end);
@@ -331,13 +348,19 @@ impl<'l, 's> Builder<'l, 's> {
         }
     }
 
+    /// Whether the value of a key begins here.
+    #[inline]
+    fn is_value(&self, start: usize) -> bool {
+        start > 0 && self.byte(start - 1) == Some(b'=') && start != self.message_start
+    }
+
     fn word_kind(&self, start: usize, end: usize, classes: u8) -> Option<ParameterKind> {
         let token = self.range(start, end);
         let found = kind(token, classes);
         if found.is_some() || classes & (HEX_LETTER | LETTER) == 0 {
             return found;
         }
-        let is_value = start > 0 && self.byte(start - 1) == Some(b'=');
+        let is_value = self.is_value(start);
         let is_unit = self.tail == Tail::Variable && self.has_blank && is_unit(token);
         (is_value || is_unit).then_some(ParameterKind::Word)
     }
