@@ -206,18 +206,10 @@ pub(super) fn is_of_header(word: &Word<'_>) -> bool {
     is_name && (is_upper || is_strange)
 }
 
-/// What follows the source line that a text begins with, of which this is the first word: `src/main.rs:12:`, `server.go:71]`,
-/// `a.b.CartService:71`, `a.b.CartService#71`.
+/// What follows the source line that a text begins with, of which this is the first word: `src/main.rs:12:`, `server.go:71]`.
 pub(super) fn behind_source_line<'a>(word: &Word<'a>) -> Option<&'a str> {
     if word.classes & (class::DIGIT | class::POINT) != class::DIGIT | class::POINT {
         return None;
-    }
-    if word.has(class::MIXED)
-        && word.is_of(class::NAME)
-        && !word.has(class::SLASH | class::ANGLE)
-        && is_class_line(word.text)
-    {
-        return Some(word.rest);
     }
     let place = word.text.trim_end_matches([':', ']']);
     let file = place.trim_end_matches(|character: char| character.is_ascii_digit() || character == ':');
@@ -228,9 +220,13 @@ pub(super) fn behind_source_line<'a>(word: &Word<'a>) -> Option<&'a str> {
     SOURCE_ENDINGS.contains(&ending).then_some(word.rest)
 }
 
-/// Whether a name ends in `:71` or `#71`, and a letter stands before that.
-fn is_class_line(name: &str) -> bool {
-    let name = name.strip_suffix(':').unwrap_or(name);
+/// Whether a word is a class and the number of a line in it: `a.b.CartService:71`, `a.b.CartService#71`.
+pub(super) fn is_class_line(word: &Word<'_>) -> bool {
+    let has_all = word.has(class::MIXED) && word.has(class::POINT) && word.has(class::DIGIT);
+    if !has_all || !word.is_of(class::NAME) || word.has(class::SLASH | class::ANGLE) {
+        return false;
+    }
+    let name = word.text.strip_suffix(':').unwrap_or(word.text);
     let place = name.trim_end_matches(|character: char| character.is_ascii_digit());
     let class = place.strip_suffix([':', '#']);
     place.len() < name.len() && class.is_some_and(|class| class.ends_with(|last: char| last.is_ascii_alphabetic()))

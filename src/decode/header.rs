@@ -13,7 +13,8 @@
 use crate::record::{Level, StreamTime};
 
 use super::element::{
-    Element, Word, behind_logger, behind_source_line, class, group, is_of_header, next, strip_separators, word,
+    Element, Word, behind_logger, behind_source_line, class, group, is_class_line, is_of_header, next,
+    strip_separators, word,
 };
 use super::level;
 use super::logfmt;
@@ -200,6 +201,10 @@ fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
     }
     if *has_logger {
         return None;
+    }
+    if is_class_line(&word) {
+        *has_logger = true;
+        return Some(word.rest);
     }
     // Windows, MongoDB: a component in capitals, padded.
     let is_padded_component = word.is_component() && word.rest.starts_with("  ");

@@ -177,31 +177,37 @@ const fn places() -> [Place; 256] {
     places
 }
 
-/// Whether three capitals, a letter behind a bracket, or an equals sign begin in the block at `start`: without any of them
-/// nothing there says a level. Without a branch for each byte, and of a fixed length, so that it becomes a few vector instructions.
+/// Whether three capitals, a letter behind a bracket, or an equals sign behind `l` or `y` begin in the block at `start`: without
+/// any of them nothing there says a level. Without a branch for each byte, and of a fixed length, so that it becomes a few
+/// vector instructions.
 #[inline]
 fn may_say_level(bytes: &[u8], start: usize) -> bool {
-    let mut padded = [0_u8; BLOCK_BYTES + 2];
-    let rest = bytes.get(start..).unwrap_or_default();
-    let block = match rest.first_chunk() {
-        Some(block) => block,
-        None => {
-            for (to, from) in padded.iter_mut().zip(rest) {
-                *to = *from;
-            }
-            &padded
+    // With one byte before the block, and two behind it.
+    let mut padded = [0_u8; BLOCK_BYTES + 3];
+    let whole = start.checked_sub(1).and_then(|before| bytes.get(before..)?.first_chunk());
+    let block = whole.unwrap_or_else(|| {
+        let (to, from) = match start.checked_sub(1) {
+            Some(before) => (padded.get_mut(0..), bytes.get(before..)),
+            None => (padded.get_mut(1..), Some(bytes)),
+        };
+        for (to, from) in to.unwrap_or_default().iter_mut().zip(from.unwrap_or_default()) {
+            *to = *from;
         }
-    };
-    let is_capital = |byte: u8| u8::from(byte.wrapping_sub(b'A') < 26);
-    let [firsts @ .., _, _] = block;
-    let [_, seconds @ .., _] = block;
-    let [_, _, thirds @ ..] = block;
-    let found = firsts.iter().zip(seconds).zip(thirds).fold(0, |found, ((&first, &second), &third)| {
-        let is_upper = is_capital(first) & is_capital(second) & is_capital(third);
-        let is_bracket = u8::from(first == b'[') & u8::from((second | 0x20).wrapping_sub(b'a') < 26);
-        found | is_upper | is_bracket | u8::from(first == b'=')
+        &padded
     });
-    found != 0
+    let [befores @ .., _, _, _] = block;
+    let [_, firsts @ .., _, _] = block;
+    let [_, _, seconds @ .., _] = block;
+    let [_, _, _, thirds @ ..] = block;
+    let is_capital = |byte: u8| u8::from(byte.wrapping_sub(b'A') < 26);
+    let upper = firsts.iter().zip(seconds).zip(thirds).fold(0, |found, ((&first, &second), &third)| {
+        let is_bracket = u8::from(first == b'[') & u8::from((second | 0x20).wrapping_sub(b'a') < 26);
+        found | is_bracket | (is_capital(first) & is_capital(second) & is_capital(third))
+    });
+    let values = befores.iter().zip(firsts).fold(0, |found, (&before, &first)| {
+        found | (u8::from(first == b'=') & (u8::from(before == b'l') | u8::from(before == b'y')))
+    });
+    (upper | values) != 0
 }
 
 /// The level of a message without its header: that of an access log's status, or what its text says.

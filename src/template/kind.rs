@@ -132,19 +132,17 @@ fn is_email(token: &[u8]) -> bool {
 /// Whether a token is two or more numbers with units of time, as Go and systemd write them.
 fn is_duration(token: &[u8]) -> bool {
     let (mut rest, mut units) = (token, 0);
-    while !rest.is_empty() {
+    while rest.first().is_some_and(u8::is_ascii_digit) {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
         let letters = rest.iter().skip(digits).take_while(|byte| byte.is_ascii_lowercase()).count();
         let unit = rest.get(digits..digits + letters).unwrap_or_default();
-        if !rest.first().is_some_and(u8::is_ascii_digit)
-            || !matches!(unit, b"d" | b"h" | b"m" | b"min" | b"s" | b"ms" | b"us" | b"ns")
-        {
+        if !matches!(unit, b"d" | b"h" | b"m" | b"min" | b"s" | b"ms" | b"us" | b"ns") {
             return false;
         }
         units += 1;
         rest = rest.get(digits + letters..).unwrap_or_default();
     }
-    units >= 2
+    units >= 2 && rest.is_empty()
 }
 
 /// The kind of a token such as `10.0.0.7`, `08:01:24`, `2026-11-23` or `1,2`.
