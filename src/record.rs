@@ -232,6 +232,8 @@ pub struct LogLine<'a> {
     pub host: Option<&'a str>,
     /// How grave it says it is.
     pub level: Level,
+    /// Whether it says how grave it is; else `level` is the default.
+    pub says_level: bool,
     /// The text: one line, without its leading time stamp. What a template is made of.
     pub message: &'a str,
     /// Whether it continues the line before it (a frame of a stack trace): counted, never a template.

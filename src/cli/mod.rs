@@ -3,9 +3,11 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 `detect --fail-on` found something.
 //! Standard output is for results, standard error for everything that is said on the way.
 
+mod check;
 mod demo;
 mod detect;
 mod lines;
+mod options;
 mod report;
 mod run;
 mod templates;
@@ -26,6 +28,8 @@ struct Arguments {
 enum Command {
     /// Read topics of logs and publish anomaly events, exactly once.
     Run(run::Arguments),
+    /// Look whether the configuration, the brokers, the rights and the records are as they have to be
+    Check(check::Arguments),
     /// Read files of logs and write the anomalies found in them
     Detect(detect::Arguments),
     /// Watch it work on a recording of a web shop with faults; needs no Kafka
@@ -53,6 +57,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),

@@ -1,6 +1,6 @@
 //! `eddyline run`: both stages between Kafka and Kafka, until a signal asks to stop.
 
-use std::path::PathBuf;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rdkafka::consumer::BaseConsumer;
 use tokio::signal::unix::{SignalKind, signal};
-use toml::Value;
 use tracing::{info, warn};
 
 use super::Failure;
-use crate::config::{Config, Layer, Problems, load};
-use crate::ops::{Stop, View, describe_metrics, serve};
+use super::options::Options;
+use crate::config::Config;
+use crate::ops::{Pages, Stop, View, describe_metrics, serve};
 use crate::record::Topic;
 use crate::stream::Pace;
-use crate::stream::kafka::{Topics, connect, prepare_topics, refresh_topics};
+use crate::stream::kafka::{Client, Topics, connect, prepare_topics, refresh_topics};
 use crate::stream::supervise::{Supervised, judge, observer};
 
 /// How often the status line is written.
@@ -28,22 +27,19 @@ const ROSTER_EVERY: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// A file of configuration, in TOML
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The brokers to connect to first (kafka.brokers)
-    #[arg(long, value_name = "HOST:PORT,…")]
-    brokers: Option<String>,
-    /// The topics of logs (input.topics)
-    #[arg(long, value_name = "A,B")]
-    topics: Option<String>,
-    /// Set a key of the configuration; may be given again and again
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    options: Options,
+    /// Write the configuration that is in force, with where each value comes from, and end; secrets are masked
+    #[arg(long)]
+    print_config: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let config = configure(arguments)?;
+    if arguments.print_config {
+        std::io::stdout().write_all(arguments.options.print()?.as_bytes()).context("standard output")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = arguments.options.configure()?;
     init_logging("info");
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
     describe_metrics();
@@ -64,46 +60,6 @@ pub(super) fn init_logging(default: &str) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init().ok();
-}
-
-fn configure(arguments: &Arguments) -> Result<Config, Failure> {
-    let file = match &arguments.config {
-        Some(path) => {
-            let name = path.display().to_string();
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("--config {name}")).map_err(Failure::Usage)?;
-            Some((name, text))
-        }
-        None => None,
-    };
-    let mut layers = Vec::new();
-    if let Some((name, text)) = &file {
-        layers.push(Layer::File(name, text));
-    }
-    if let Some(brokers) = &arguments.brokers {
-        layers.push(Layer::Option("kafka.brokers", Value::String(brokers.clone())));
-    }
-    if let Some(topics) = &arguments.topics {
-        layers.push(Layer::Option("input.topics", Value::String(topics.clone())));
-    }
-    layers.extend(arguments.set.iter().map(|assignment| Layer::Set(assignment)));
-    let (mut config, mut problems) = load(&layers);
-    problems.extend(config.problems_with_kafka());
-    if !problems.is_empty() {
-        return Err(Failure::Usage(Problems(problems).into()));
-    }
-    if config.kafka.instance.is_empty() {
-        config.kafka.instance = host_name();
-    }
-    Ok(config)
-}
-
-/// The host's name, as far as it may stand in the name of a group member.
-fn host_name() -> String {
-    let name = gethostname::gethostname().to_string_lossy().into_owned();
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
-    if name.is_empty() { "eddyline".to_owned() } else { name }
 }
 
 fn stop_on_signals(stop: &Stop) -> Result<(), Failure> {
@@ -158,8 +114,9 @@ impl Instance {
     }
 
     /// Tends the workers until they end: admin pages, status line, roster.
-    async fn tend(self, config: &Config, client: BaseConsumer, metrics: PrometheusHandle) -> Result<ExitCode, Failure> {
-        let address = serve(config.admin_listen, Arc::clone(&self.view), metrics, self.stop.clone())
+    async fn tend(self, config: &Config, client: Client, metrics: PrometheusHandle) -> Result<ExitCode, Failure> {
+        let pages = Pages::new(Arc::clone(&self.view), metrics, self.stop.clone(), config.admin_token.clone());
+        let address = serve(config.admin_listen, pages)
             .await
             .with_context(|| format!("admin.listen = \"{}\"", config.admin_listen));
         let address = match address {

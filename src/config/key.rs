@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::Config;
+use super::{Config, Secret};
 
 /// One key of the configuration.
 pub struct Key {
@@ -45,7 +45,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "kafka.properties",
         default: "{}",
-        meaning: "properties of librdkafka, passed on as they are (security.protocol, sasl.username, …)",
+        meaning: "properties of librdkafka, passed on (security.protocol, sasl.username, …); a value may be { file = \"PATH\" } or { env = \"VARIABLE\" }",
         set: set_properties,
     },
     Key {
@@ -132,6 +132,16 @@ pub const KEYS: &[Key] = &[
             Ok(())
         },
     },
+    Key {
+        name: "admin.token",
+        default: "\"\"",
+        meaning: "what /status asks for, as Authorization: Bearer TOKEN; without one it answers on the loopback only. A text, { file = \"PATH\" } or { env = \"VARIABLE\" }",
+        set: |config, value| {
+            let token = Secret::read(value)?;
+            config.admin_token = (!token.expose().is_empty()).then_some(token);
+            Ok(())
+        },
+    },
 ];
 
 fn text(value: &Value) -> Result<String, String> {
@@ -189,12 +199,8 @@ fn set_properties(config: &mut Config, value: &Value) -> Result<(), String> {
         if OURS.contains(&property.as_str()) {
             return Err(format!("may not hold {property}, which Eddyline sets itself"));
         }
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Integer(_) | Value::Boolean(_) | Value::Float(_) => value.to_string(),
-            _ => return Err(format!("{property} is a text, a number, true or false")),
-        };
-        config.kafka.properties.insert(property.clone(), text);
+        let secret = Secret::read(value).map_err(|expected| format!("{property} {expected}"))?;
+        config.kafka.properties.insert(property.clone(), secret);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use toml::{Table, Value};
 
+use super::secret::is_kept_elsewhere;
 use super::{Config, KEYS};
 
 /// Where values come from. Later layers win.
@@ -14,6 +15,8 @@ pub enum Layer<'a> {
     Set(&'a str),
     /// A key that has an option of its own.
     Option(&'static str, Value),
+    /// A key whose default is found out at the start, and what it was taken from.
+    Found(&'static str, Value, &'static str),
 }
 
 /// One thing that is wrong: where, what, and what to do.
@@ -43,33 +46,57 @@ impl fmt::Display for Problem {
 #[error("the configuration is not valid:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
 pub struct Problems(pub Vec<Problem>);
 
+/// A value as a layer gives it.
+pub(super) struct Assignment<'a> {
+    /// The dotted name of a key, or of none.
+    pub(super) name: String,
+    pub(super) value: Value,
+    /// The layer, as people know it.
+    pub(super) source: &'a str,
+}
+
 /// Reads all layers into one configuration, and finds all problems of all layers.
 pub fn load(layers: &[Layer<'_>]) -> (Config, Vec<Problem>) {
+    let (assignments, mut problems) = assignments(layers);
     let mut config = Config::default();
-    let mut problems = Vec::new();
+    for assignment in assignments {
+        set(&mut config, &assignment, &mut problems);
+    }
+    (config, problems)
+}
+
+/// What the layers assign, in their order, and what of them cannot be read.
+pub(super) fn assignments<'a>(layers: &[Layer<'a>]) -> (Vec<Assignment<'a>>, Vec<Problem>) {
+    let (mut assignments, mut problems) = (Vec::new(), Vec::new());
     for layer in layers {
         match layer {
             Layer::File(name, text) => match text.parse::<Table>() {
-                Ok(table) => set_table(&mut config, "", &table, name, &mut problems),
+                Ok(table) => flatten("", table, name, &mut assignments),
                 Err(error) => problems.push(not_toml(name, text, &error)),
             },
             Layer::Set(assignment) => match assignment.split_once('=') {
                 Some((key, value)) => {
-                    let (key, value) = parse_assignment(key.trim(), value.trim());
-                    set(&mut config, &key, &value, "--set", &mut problems);
+                    let (name, value) = parse_assignment(key.trim(), value.trim());
+                    assignments.push(Assignment { name, value, source: "--set" });
                 }
                 None => {
                     problems.push(Problem::new(&format!("--set {assignment}"), "has no value", "write it as KEY=VALUE"))
                 }
             },
-            Layer::Option(key, value) => set(&mut config, key, value, "the command line", &mut problems),
+            Layer::Option(key, value) => {
+                let (name, value) = ((*key).to_owned(), value.clone());
+                assignments.push(Assignment { name, value, source: "the command line" });
+            }
+            Layer::Found(key, value, source) => {
+                assignments.push(Assignment { name: (*key).to_owned(), value: value.clone(), source });
+            }
         }
     }
-    (config, problems)
+    (assignments, problems)
 }
 
-/// The key whose values may be secrets.
-const PROPERTIES: &str = "kafka.properties";
+/// The keys whose values may be secrets: they are never shown.
+const SECRETS: [&str; 2] = ["kafka.properties", "admin.token"];
 
 /// Where and why a file is no TOML; without the line itself, which may hold a password.
 fn not_toml(name: &str, text: &str, error: &toml::de::Error) -> Problem {
@@ -78,34 +105,37 @@ fn not_toml(name: &str, text: &str, error: &toml::de::Error) -> Problem {
     Problem::new(&format!("{name}, line {line},"), &format!("is not TOML: {}", error.message()), "")
 }
 
-/// `kafka.properties.a.b=c` sets the property `a.b`; any other value is TOML where it reads as such, else a text.
+/// `kafka.properties.a.b=c` sets the property `a.b`; any other value is TOML where it reads as such, else a text. So is that of a
+/// property where it names a file or a variable.
 fn parse_assignment(key: &str, value: &str) -> (String, Value) {
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let text = || Value::String(value.to_owned());
     if let Some(property) = key.strip_prefix("kafka.properties.") {
-        let table = Table::from_iter([(property.to_owned(), Value::String(value.to_owned()))]);
+        let value = parsed.filter(is_kept_elsewhere).unwrap_or_else(text);
+        let table = Table::from_iter([(property.to_owned(), value)]);
         return ("kafka.properties".to_owned(), Value::Table(table));
     }
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    (key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())))
+    (key.to_owned(), parsed.unwrap_or_else(text))
 }
 
-fn set_table(config: &mut Config, prefix: &str, table: &Table, source: &str, problems: &mut Vec<Problem>) {
+fn flatten<'a>(prefix: &str, table: Table, source: &'a str, assignments: &mut Vec<Assignment<'a>>) {
     for (key, value) in table {
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value {
             Value::Table(inner) if !KEYS.iter().any(|key| key.name == name) => {
-                set_table(config, &name, inner, source, problems);
+                flatten(&name, inner, source, assignments);
             }
-            _ => set(config, &name, value, source, problems),
+            value => assignments.push(Assignment { name, value, source }),
         }
     }
 }
 
-fn set(config: &mut Config, name: &str, value: &Value, source: &str, problems: &mut Vec<Problem>) {
+fn set(config: &mut Config, assignment: &Assignment<'_>, problems: &mut Vec<Problem>) {
+    let Assignment { name, value, source } = assignment;
     match KEYS.iter().find(|key| key.name == name) {
         Some(key) => {
             if let Err(expected) = (key.set)(config, value) {
-                // A property may be a password: its value is never shown.
-                let found = if name == PROPERTIES { String::new() } else { format!("not {value}") };
+                let found = if SECRETS.contains(&key.name) { String::new() } else { format!("not {value}") };
                 problems.push(Problem::new(&format!("{name} (in {source})"), &expected, &found));
             }
         }
@@ -158,8 +188,8 @@ mod tests {
         assert_eq!(config.kafka.brokers, "a:1");
         assert_eq!(config.topics, ["a", "b"]);
         assert_eq!(config.flush_ms, 50);
-        assert_eq!(config.kafka.properties["security.protocol"], "ssl");
-        assert_eq!(config.kafka.properties["socket.keepalive.enable"], "true");
+        assert_eq!(config.kafka.property("security.protocol"), Some("ssl"));
+        assert_eq!(config.kafka.property("socket.keepalive.enable"), Some("true"));
         for key in KEYS.iter().filter(|key| key.default != "\"\"" && key.default != "[]") {
             if let Ok(table) = format!("value = {}", key.default).parse::<Table>() {
                 let mut config = Config::default();
@@ -186,10 +216,23 @@ mod tests {
     }
 
     #[test]
+    fn a_property_of_the_command_line_may_name_a_variable() {
+        let (config, problems) = load(&[
+            Layer::Set("kafka.properties.sasl.password={ env = 'CARGO_PKG_NAME' }"),
+            Layer::Set("kafka.properties.sasl.username=1234"),
+        ]);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(config.kafka.property("sasl.password"), Some("eddyline"));
+        assert_eq!(config.kafka.property("sasl.username"), Some("1234"));
+        assert!(!format!("{config:?}").contains("1234"));
+    }
+
+    #[test]
     fn no_property_is_ever_shown() {
         let both = "[kafka.properties]\n'sasl.password' = 'hunter2'\n'group.id' = 'x'\n";
         let unquoted = "[kafka.properties]\n'sasl.password' = hunter2\n";
-        for file in [both, unquoted] {
+        let misspelt = "admin.token = { fiel = 'hunter2' }\n";
+        for file in [both, unquoted, misspelt] {
             let problems = Problems(load(&[Layer::File("f.toml", file)]).1).to_string();
             assert!(!problems.contains("hunter2") && problems.contains("f.toml"), "{problems}");
         }

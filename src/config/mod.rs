@@ -5,6 +5,8 @@
 
 mod key;
 mod load;
+mod print;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +14,8 @@ use std::path::PathBuf;
 
 pub use key::{KEYS, Key};
 pub use load::{Layer, Problem, Problems, load};
+pub use print::print;
+pub use secret::Secret;
 
 use sha2::{Digest, Sha256};
 
@@ -41,6 +45,8 @@ pub struct Config {
     pub scored: bool,
     /// `admin.listen`: where the admin pages are served.
     pub admin_listen: SocketAddr,
+    /// `admin.token`: what `/status` asks for; `None` serves it on the loopback only.
+    pub admin_token: Option<Secret>,
 }
 
 /// How to reach Kafka and under which names.
@@ -54,11 +60,16 @@ pub struct Kafka {
     pub instance: String,
     /// `kafka.prefix`: what the names of Eddyline's own topics begin with.
     pub prefix: String,
-    /// `kafka.properties`: passed on to librdkafka as they are.
-    pub properties: BTreeMap<String, String>,
+    /// `kafka.properties`: passed on to librdkafka as they are. Any may be a secret, so all are kept as such.
+    pub properties: BTreeMap<String, Secret>,
 }
 
 impl Kafka {
+    /// What a property is set to, where it is.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.get(name).map(Secret::expose)
+    }
+
     /// The name of one of Eddyline's own topics.
     pub fn topic(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
@@ -84,6 +95,7 @@ impl Default for Config {
             snapshot_directory: None,
             scored: false,
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 9_600)),
+            admin_token: None,
         }
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn second(at: i64, lines: &[(&str, u64)]) -> ClosedSecond {
         cell.templates.insert(TemplateId(id), TemplateTally { lines: [0, 0, 3, 0, 0, 0], ..TemplateTally::default() });
         cell.ranges.insert(Partition::new(Topic::new("logs.app"), 3), (Offset(at), Offset(at + 2)));
     }
-    ClosedSecond { second: Second(START + at), cells }
+    ClosedSecond { second: Second(START + at), cells, is_partial: false }
 }
 
 fn judgement(findings: Vec<Finding>) -> Judgement {
@@ -240,7 +240,11 @@ fn what_is_counted_on_a_resolve_is_what_the_models_count() {
         let mut decider = Decider::new();
         step(&mut decider, 0, vec![finding(0, "a", subject, kind, Severity::Error)]);
         let cells = BTreeMap::from([(service.clone(), cell.clone())]);
-        decider.step(&ClosedSecond { second: Second(START + 1), cells }, Judgement::default(), &Known);
+        decider.step(
+            &ClosedSecond { second: Second(START + 1), cells, is_partial: false },
+            Judgement::default(),
+            &Known,
+        );
         let episode = decider.open().next().unwrap();
         let symptom = episode.symptoms()[0].clone();
         let counted = if kind == Kind::NewTemplate { symptom.lines - 10 } else { symptom.quiet_lines };
@@ -251,7 +255,11 @@ fn what_is_counted_on_a_resolve_is_what_the_models_count() {
     step(&mut decider, 0, vec![finding(0, "a", Subject::Volume, Kind::Silence, Severity::Critical)]);
     for at in 1..50 {
         let cell = Cell { lines: [0, 1, 0, 0, 0, 0], ..Cell::default() };
-        let second = ClosedSecond { second: Second(START + at), cells: BTreeMap::from([(service.clone(), cell)]) };
+        let second = ClosedSecond {
+            second: Second(START + at),
+            cells: BTreeMap::from([(service.clone(), cell)]),
+            is_partial: false,
+        };
         decider.step(&second, Judgement::default(), &Known);
     }
     assert_eq!(decider.open().count(), 0);

@@ -180,12 +180,14 @@ impl Decoder {
         let line = if is_clean { text::clean_line(message) } else { text::first_line(message, plain) };
         let line = line.ok_or(NotALine::Empty)?;
         let reading = read_line(line, record_ms);
+        let level = fields.level.or(reading.level);
         Ok(LogLine {
             time: fields.time.or(reading.time),
             environment: fields.environment.and_then(|name| text::clip_name(name, environment)),
             service: fields.service.and_then(|name| text::clip_name(name, service)),
             host: fields.host.or(reading.host).and_then(|name| text::clip_name(name, host)),
-            level: fields.level.or(reading.level).unwrap_or_default(),
+            level: level.unwrap_or_default(),
+            says_level: level.is_some(),
             message: reading.message,
             is_continuation: reading.is_continuation,
         })

@@ -55,6 +55,7 @@ pub struct ObserverMetrics {
     empty: Counter,
     late: Counter,
     clamped: Counter,
+    again: Counter,
     bytes: Counter,
 }
 
@@ -68,6 +69,7 @@ impl Default for ObserverMetrics {
             empty: outcome("empty"),
             late: counter!("eddyline_lines_late_total"),
             clamped: counter!("eddyline_lines_clamped_total"),
+            again: outcome("passed_over"),
             bytes: counter!("eddyline_tally_bytes_total"),
         }
     }
@@ -86,6 +88,11 @@ impl ObserverMetrics {
             self.clamped.increment(outcomes.clamped);
             view.progress(&progress.partition, progress.to.0, outcomes);
         }
+    }
+
+    /// A record that was counted already, or is of a partition that was lost.
+    pub fn passed_over(&self) {
+        self.again.increment(1);
     }
 
     /// Records the size of a tally.

@@ -8,7 +8,7 @@ mod metrics;
 mod stop;
 mod view;
 
-pub use admin::serve;
+pub use admin::{Pages, serve};
 pub use metrics::{JudgeMetrics, ObserverMetrics, describe_metrics};
 pub use stop::{Stop, wall_clock_ms};
 pub use view::{Status, View};

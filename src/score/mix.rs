@@ -74,6 +74,9 @@ impl Detect for Mixes {
         for number in &known.gone.services {
             self.services.remove(number);
         }
+        if second.is_partial {
+            return;
+        }
         for active in &known.active {
             let mix = self.services.entry(active.known.number).or_insert_with(|| ServiceMix::new(now));
             mix.close(now, active, told.of(active.service), found);

@@ -54,6 +54,8 @@ pub(super) struct Rates {
     /// How many series each domain has, counted once a minute.
     series: BTreeMap<Option<Arc<str>>, u64>,
     counted_in_minute: Option<i64>,
+    /// Whether lines of the last second were lost.
+    is_blind: bool,
 }
 
 impl Detect for Rates {
@@ -61,6 +63,13 @@ impl Detect for Rates {
         let now = second.second;
         self.merge(now, known, told);
         self.forget(known);
+        if second.is_partial {
+            self.is_blind = true;
+            return;
+        }
+        if std::mem::take(&mut self.is_blind) {
+            self.services.values_mut().for_each(|rates| rates.change(|series| series.pass_over(now)));
+        }
         self.count_series(now, known);
         for number in &known.silent {
             if let Some(rates) = self.services.get_mut(number) {
@@ -169,6 +178,10 @@ impl ServiceRates {
     /// The service writes again, or its silence was adopted: what that means for each of its series. O(templates).
     fn end_silence(&mut self, change: impl Fn(&mut Series)) {
         self.is_silent = false;
+        self.change(change);
+    }
+
+    fn change(&mut self, change: impl Fn(&mut Series)) {
         self.totals().for_each(&change);
         self.templates.values_mut().for_each(&change);
     }

@@ -16,6 +16,9 @@ pub struct ClosedSecond {
     pub second: Second,
     /// The sums of each service that wrote in it.
     pub cells: BTreeMap<Service, Cell>,
+    /// Whether lines of it were lost before anybody counted them. What is new in it is new, but that nothing was seen means
+    /// nothing.
+    pub is_partial: bool,
 }
 
 /// What was noticed in one second.

@@ -209,9 +209,19 @@ impl Series {
         self.add_up(now);
     }
 
+    /// What was between is not known, so it is not learnt either.
+    pub(super) fn pass_over(&mut self, now: Second) {
+        self.learn_from(now);
+        self.go_on(now);
+    }
+
+    fn learn_from(&mut self, now: Second) {
+        self.next = WINDOWS_SECONDS.map(|length| (now.0.div_euclid(length) + 1).saturating_mul(length));
+    }
+
     /// While it sleeps nothing is learnt; when its lines come back it goes on with what was usual.
     fn wake(&mut self, now: Second, lines: u64) {
-        self.next = WINDOWS_SECONDS.map(|length| (now.0.div_euclid(length) + 1).saturating_mul(length));
+        self.learn_from(now);
         if lines > 0 {
             self.dormant = false;
             self.go_on(now);

@@ -129,6 +129,8 @@ pub(super) struct Silence {
     /// Tests a day of each domain, counted once a minute.
     tests_per_day: BTreeMap<Option<Arc<str>>, f64>,
     counted_in_minute: Option<i64>,
+    /// Whether lines of the last second were lost.
+    is_blind: bool,
 }
 
 impl Detect for Silence {
@@ -147,6 +149,13 @@ impl Detect for Silence {
             if let Some(gaps) = self.services.get_mut(number) {
                 gaps.templates.remove(id);
             }
+        }
+        if second.is_partial {
+            self.is_blind = true;
+            return;
+        }
+        if std::mem::take(&mut self.is_blind) {
+            self.services.values_mut().for_each(|gaps| gaps.begin_anew(now));
         }
         for active in &known.active {
             let gaps = self.services.entry(active.known.number).or_insert_with(|| ServiceGaps::new(now));
@@ -233,6 +242,13 @@ struct Watch<'a> {
 impl ServiceGaps {
     fn new(now: Second) -> Self {
         Self { own: Gaps::new(now), templates: BTreeMap::new(), earliest: Second(i64::MAX) }
+    }
+
+    /// What was written in the meantime is not known: nothing is missed that could have been seen then. What was told as silent
+    /// stays so until its next line.
+    fn begin_anew(&mut self, now: Second) {
+        let all = std::iter::once(&mut self.own).chain(self.templates.values_mut());
+        all.filter(|gaps| gaps.told.is_none()).for_each(|gaps| gaps.last = now);
     }
 
     fn meet(&mut self, now: Second, active: &Active<'_>) {

@@ -21,13 +21,14 @@ struct World {
     spans: Vec<(Feature, Window)>,
     found: Vec<Finding>,
     adopted: Vec<(Second, Feature)>,
+    is_partial: bool,
 }
 
 impl World {
     fn new() -> Self {
         let (scorer, random) = (Scorer::new(), Xoshiro256PlusPlus::seed_from_u64(7));
         let (cells, spans, found, adopted) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { scorer, random, now: Second(START), cells, spans, found, adopted }
+        Self { scorer, random, now: Second(START), cells, spans, found, adopted, is_partial: false }
     }
 
     fn lines(&mut self, service: &str, template: u64, level: Level, lines: u64) {
@@ -62,7 +63,8 @@ impl World {
     }
 
     fn end_of_second(&mut self) -> Vec<Finding> {
-        let mut closed = ClosedSecond { second: self.now, cells: std::mem::take(&mut self.cells) };
+        let cells = std::mem::take(&mut self.cells);
+        let mut closed = ClosedSecond { second: self.now, cells, is_partial: self.is_partial };
         let now = self.now;
         self.spans.retain(|(_, span)| now.since(span.end) < 420);
         let mut told = Told::default();
@@ -309,6 +311,26 @@ fn the_text_of_a_template_is_whole_or_says_that_it_is_not() {
     assert_eq!(&*kept, format!("user <*> {} …", "x".repeat(500)));
 }
 
+/// Lines that were lost are not missed, neither during their time nor behind it, and teach nothing: a real silence afterwards is
+/// found as soon as one before.
+#[test]
+fn where_lines_were_lost_nothing_is_missed() {
+    for lost_seconds in [40, 2_000] {
+        let mut world = World::new();
+        world.run(3_600, World::usual);
+        world.alarms();
+        world.is_partial = true;
+        world.run(lost_seconds, |_| {});
+        world.run(30, World::usual);
+        world.is_partial = false;
+        world.run(1_800, World::usual);
+        assert_eq!(subjects(&world.alarms()), [], "{lost_seconds} s lost");
+        world.run(30, |_| {});
+        let alarms = world.alarms();
+        assert!(subjects(&alarms).contains(&("web", Subject::Volume, Direction::Down)), "{alarms:?}");
+    }
+}
+
 #[test]
 fn a_silent_service_is_not_missed_line_by_line() {
     let mut world = World::new();
@@ -512,7 +534,7 @@ fn play(scorer: &mut Scorer, seconds: &[Vec<(u8, u64, usize, u64)>], from: usize
             let cell = cells.entry(Service::new(None, &format!("s{service}"))).or_default();
             add(cell, second, template, Level::from_index(level), lines);
         }
-        ClosedSecond { second, cells }
+        ClosedSecond { second, cells, is_partial: false }
     };
     seconds.iter().enumerate().map(closed).map(|mut second| scorer.judge(&mut second, &Told::default())).collect()
 }

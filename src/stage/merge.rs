@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Offset, Partition, Second, Service, StreamTime, Topic};
+use crate::record::{Partition, Second, Service, StreamTime, Topic};
 use crate::score::ClosedSecond;
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Cell, fold_services};
@@ -18,6 +18,10 @@ use crate::vectorise::{Cell, fold_services};
 pub(super) const EMPTY_SECONDS_MAX: i64 = 7_200;
 /// At the end of a file, seconds that are this far beyond every watermark are not judged.
 const REMAINING_SECONDS_MAX: i64 = 30 * 86_400;
+
+/// So long after lines were lost the sums are not yet believed to be whole, in seconds: lines are not in the order of their times,
+/// and the windows that rates look at reach back.
+const PARTIAL_AFTER_LOSS_SECONDS: i64 = 60;
 
 /// A break in the offsets that tallies cover: lines lost, or counted twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +48,27 @@ struct Reported {
     next: i64,
     complete_until: Option<StreamTime>,
     idle: bool,
+    /// Up to where it was complete when records of it were lost, until its time has moved on from there.
+    lost_since: Option<StreamTime>,
+}
+
+impl Reported {
+    /// Takes a report in. Returns the span of log time in which lines are missing, once it is known.
+    fn take(&mut self, progress: &Progress) -> Option<(Second, Second)> {
+        let was_complete_until = self.complete_until;
+        if progress.from.0 > self.next && self.lost_since.is_none() {
+            self.lost_since = was_complete_until;
+        }
+        self.next = progress.to.0;
+        self.complete_until = was_complete_until.max(progress.complete_until);
+        self.idle = progress.idle;
+        let (since, until) = (self.lost_since?, self.complete_until?);
+        if until <= since {
+            return None;
+        }
+        self.lost_since = None;
+        Some((since.second(), until.second().plus(PARTIAL_AFTER_LOSS_SECONDS)))
+    }
 }
 
 /// Merges the flushes of all observers.
@@ -55,6 +80,8 @@ pub(super) struct Merger {
     closed: Option<Second>,
     last_filled: Option<Second>,
     folded_services: u64,
+    /// The span of seconds of which lines were lost.
+    partial: Option<(Second, Second)>,
 }
 
 impl Merger {
@@ -90,19 +117,18 @@ impl Merger {
     }
 
     fn report(&mut self, progress: Progress) -> Option<Gap> {
-        let Progress { partition, from: Offset(from), to: Offset(to), complete_until, idle, .. } = progress;
-        match self.reported.get_mut(&partition) {
-            Some(reported) => {
-                let gap = (reported.next != from).then_some(Gap { partition, expected: reported.next, found: from });
-                let complete_until = reported.complete_until.max(complete_until);
-                *reported = Reported { next: to, complete_until, idle };
-                gap
-            }
-            None => {
-                self.reported.insert(partition, Reported { next: to, complete_until, idle });
-                None
-            }
+        let (partition, found) = (progress.partition.clone(), progress.from.0);
+        let Some(reported) = self.reported.get_mut(&partition) else {
+            let Progress { to, complete_until, idle, .. } = progress;
+            self.reported.insert(partition, Reported { next: to.0, complete_until, idle, lost_since: None });
+            return None;
+        };
+        let expected = reported.next;
+        if let Some((since, until)) = reported.take(&progress) {
+            let whole = self.partial.unwrap_or((since, until));
+            self.partial = Some((whole.0.min(since), whole.1.max(until)));
         }
+        (expected != found).then_some(Gap { partition, expected, found })
     }
 
     /// The next second that is complete, in turn; `None` where there is none.
@@ -173,7 +199,8 @@ impl Merger {
         if !cells.is_empty() {
             self.last_filled = Some(next);
         }
-        Some(ClosedSecond { second: next, cells })
+        let is_partial = self.partial.is_some_and(|(since, until)| (since..until).contains(&next));
+        Some(ClosedSecond { second: next, cells, is_partial })
     }
 }
 
@@ -185,6 +212,7 @@ pub(super) struct MergerSnapshot {
     closed: Option<Second>,
     last_filled: Option<Second>,
     folded_services: u64,
+    partial: Option<(Second, Second)>,
 }
 
 impl Merger {
@@ -197,6 +225,7 @@ impl Merger {
             closed: self.closed,
             last_filled: self.last_filled,
             folded_services: self.folded_services,
+            partial: self.partial,
         }
     }
 
@@ -210,6 +239,7 @@ impl Merger {
             closed: snapshot.closed,
             last_filled: snapshot.last_filled,
             folded_services: snapshot.folded_services,
+            partial: snapshot.partial,
         })
     }
 }
@@ -217,6 +247,7 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Offset;
     use crate::vectorise::wire::Outcomes;
 
     fn flush(cells: &[(i64, u64)], progress: &[(i32, i64, i64, Option<i64>, bool)], partitions: u32) -> Flush {
@@ -278,6 +309,22 @@ mod tests {
         assert!(gap.to_string().contains("not counted"), "{gap}");
         let twice = merger.add(flush(&[], &[(0, 10, 14, None, false)], 1)).pop().unwrap();
         assert!(twice.to_string().contains("counted twice"), "{twice}");
+    }
+
+    #[test]
+    fn seconds_of_which_records_were_lost_are_partial() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(12), false), (1, 0, 1, Some(30), false)], 2));
+        while merger.next_closed().is_some() {}
+        merger.add(flush(&[(29, 1)], &[(0, 7, 8, Some(12), false)], 2));
+        assert_eq!(merger.partial, None, "how far the loss reaches is not known yet");
+        merger.add(flush(&[], &[(0, 8, 9, Some(31), false), (1, 1, 2, Some(200), false)], 2));
+        merger.add(flush(&[], &[(0, 9, 10, Some(200), false)], 2));
+        let partial: Vec<i64> = std::iter::from_fn(|| merger.next_closed())
+            .filter(|second| second.is_partial)
+            .map(|second| second.second.0)
+            .collect();
+        assert_eq!((partial.first(), partial.last(), partial.len()), (Some(&12), Some(&90), 79));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::record::Partition;
 /// How long one transaction is tried again before the connection is made anew; far below the poll interval of five
 /// minutes after which the group would give up on us.
 const COMMIT_FOR: Duration = Duration::from_secs(120);
+/// The same where a stop was requested: what is not committed is read again, and a service manager does not wait for long.
+const COMMIT_WHEN_STOPPING_FOR: Duration = Duration::from_secs(5);
 /// The pause before a transaction is sent again.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -71,6 +73,9 @@ pub trait Connection: Log {
     /// Where the log is of no use any more.
     fn poll_paused(&mut self) -> Result<bool, CommitError>;
 
+    /// Whether a stop was requested.
+    fn is_stopping(&self) -> bool;
+
     /// Lets time pass.
     fn wait(&mut self, duration: Duration);
 }
@@ -108,7 +113,8 @@ pub fn commit_whole<C: Connection>(
             // It joins again only when the revocation is answered, which waits for this commit.
             return Err(CommitError::Broken(reason));
         }
-        if connection.now().running_for.saturating_sub(started) >= COMMIT_FOR {
+        let limit = if connection.is_stopping() { COMMIT_WHEN_STOPPING_FOR } else { COMMIT_FOR };
+        if connection.now().running_for.saturating_sub(started) >= limit {
             return Err(CommitError::Broken(reason));
         }
         if !in_rebalance && connection.poll_paused()? {
@@ -243,6 +249,9 @@ mod tests {
         }
         fn poll_paused(&mut self) -> Result<bool, CommitError> {
             Ok(false)
+        }
+        fn is_stopping(&self) -> bool {
+            false
         }
         fn wait(&mut self, _: Duration) {}
     }

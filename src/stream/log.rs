@@ -81,6 +81,9 @@ pub enum CommitError {
     /// The connection is of no use any more and has to be made anew; what was not committed has to be forgotten.
     #[error("the connection has to be made anew: {0}")]
     Broken(String),
+    /// The same, because another member of the same name has taken over.
+    #[error("another member of the same name has taken over: {0}")]
+    Fenced(String),
     /// Trying again cannot help.
     #[error("{0}")]
     Permanent(String),

@@ -92,7 +92,10 @@ impl Task for Observing {
     }
 
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
-        let Some(outcome) = self.observer.record(partition, &incoming.record, wall_ms) else { return Ok(()) };
+        let Some(outcome) = self.observer.record(partition, &incoming.record, wall_ms) else {
+            self.metrics.passed_over();
+            return Ok(());
+        };
         let reject = match outcome {
             Outcome::Rejected(reject) => Some(reject),
             _ => None,

@@ -5,10 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
-use super::kafka::{KafkaLog, Role, TopicStore, describe};
+use super::kafka::{KafkaLog, Role, TopicStore};
 use super::snapshot::SnapshotStore;
 use super::{DirectoryStore, Judging, Observing, Pace, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
@@ -68,26 +67,12 @@ pub fn judge(shared: &Supervised) -> Result<(), String> {
     })
 }
 
-/// Whether connecting anew cannot help: what is not allowed, and settings that librdkafka refuses.
-fn is_permanent(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
-        || matches!(
-            error.rdkafka_error_code(),
-            Some(
-                RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-                    | RDKafkaErrorCode::ClusterAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-            )
-        )
-}
-
 /// Where the judge keeps its snapshots; `None` where it takes none, or cannot: it then works as well, and restarts slower.
 fn snapshotter(shared: &Supervised, role: &Role, config_hash: &str) -> Option<Snapshotter> {
     let (config, every_s) = (&shared.config, shared.config.snapshot_every_s?);
     let store: Result<Box<dyn SnapshotStore>, _> = match &config.snapshot_directory {
         Some(directory) => DirectoryStore::open(directory, &config.kafka.prefix).map(|store| Box::new(store) as _),
-        None => Ok(Box::new(TopicStore::new(&config.kafka, role))),
+        None => Ok(Box::new(TopicStore::new(&config.kafka, role, shared.stop.clone()))),
     };
     let started = store.map_err(|reason| reason.to_string()).and_then(|store| {
         Snapshotter::start(store, Duration::from_secs(every_s), config_hash).map_err(|e| e.to_string())
@@ -106,29 +91,31 @@ fn supervise<T: Task>(
     while !shared.stop.is_requested() {
         let started = Instant::now();
         heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
-        let log = KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view));
+        let log =
+            KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view), shared.stop.clone());
         let ended = match log {
             Ok(log) => Worker::new(log, make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run(),
-            Err(error) if is_permanent(&error) => {
-                Err(WorkerError::Permanent(format!("{}: {}", role.group, describe(&error))))
-            }
-            Err(error) => Err(WorkerError::Broken(describe(&error))),
+            Err(error) => Err(WorkerError::from(error)),
         };
         match ended {
             Ok(()) => return Ok(()),
             Err(WorkerError::Permanent(reason)) => return Err(reason),
-            Err(WorkerError::Broken(reason)) => {
+            Err(error @ (WorkerError::Broken(_) | WorkerError::Fenced(_))) => {
                 metrics::counter!("eddyline_restarts_total").increment(1);
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                if reason.contains("Fenced") && pause > PAUSES.0 {
+                if matches!(error, WorkerError::Fenced(_)) && pause > PAUSES.0 {
                     error!(
                         member = role.member,
                         "fenced again: does another process run with the same kafka.instance?"
                     );
                 }
-                warn!(reason, pause_ms = pause.as_millis(), "connecting anew");
+                if shared.stop.is_requested() {
+                    warn!(reason = %error, "stopped without the last commit: it is read again");
+                    return Ok(());
+                }
+                warn!(reason = %error, pause_ms = pause.as_millis(), "connecting anew");
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(PAUSES.1);
             }

@@ -21,9 +21,23 @@ pub enum WorkerError {
     /// Its connection is of no use; a new worker can take over from what was committed.
     #[error("{0}")]
     Broken(String),
+    /// The same, because another member of the same name has taken over.
+    #[error("{0}")]
+    Fenced(String),
     /// Trying again cannot help.
     #[error("{0}")]
     Permanent(String),
+}
+
+impl From<CommitError> for WorkerError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Permanent(reason) => Self::Permanent(reason),
+            CommitError::Fenced(reason) => Self::Fenced(reason),
+            CommitError::Broken(reason) | CommitError::Lost(reason) => Self::Broken(reason),
+            CommitError::RebalanceFirst => Self::Broken(error.to_string()),
+        }
+    }
 }
 
 /// One thread's loop: a log and a task.
@@ -70,8 +84,7 @@ impl<L: Log, T: Task> Worker<L, T> {
         self.log.leave();
         match committed {
             Ok(()) | Err(CommitError::RebalanceFirst | CommitError::Lost(_)) => Ok(()),
-            Err(CommitError::Broken(reason)) => Err(WorkerError::Broken(reason)),
-            Err(CommitError::Permanent(reason)) => Err(WorkerError::Permanent(reason)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -126,11 +139,11 @@ impl<L: Log, T: Task> Worker<L, T> {
                 self.forget();
                 Ok(())
             }
-            Err(CommitError::Broken(reason)) => {
+            Err(error @ CommitError::Permanent(_)) => Err(error.into()),
+            Err(error) => {
                 self.forget();
-                Err(WorkerError::Broken(reason))
+                Err(error.into())
             }
-            Err(CommitError::Permanent(reason)) => Err(WorkerError::Permanent(reason)),
         }
     }
 

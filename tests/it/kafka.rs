@@ -2,8 +2,10 @@
 
 mod accounting;
 mod bad_input;
+mod check;
 mod kills;
 mod membership;
 mod outage;
 mod ownership;
 mod same_events;
+mod secure;

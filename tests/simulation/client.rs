@@ -159,7 +159,7 @@ impl Client {
         let replaced = self.world().group(role).members.get(&name).is_some_and(|member| member.id != id);
         if replaced {
             self.is_lost = true;
-            return Err(CommitError::Broken("Fenced: another process has this name".to_owned()));
+            return Err(CommitError::Fenced("another process has this name".to_owned()));
         }
         if self.world().group(role).member(name, id).is_none() {
             self.is_lost = true;
@@ -489,6 +489,10 @@ impl Connection for Client {
     fn poll_paused(&mut self) -> Result<bool, CommitError> {
         self.step("a poll while paused", 5)?;
         self.listen()
+    }
+
+    fn is_stopping(&self) -> bool {
+        false
     }
 
     fn wait(&mut self, duration: Duration) {

@@ -18,7 +18,7 @@ use super::input::{Input, LATENESS_MS};
 use super::mutants::{Bent, Mutant};
 use super::random::Random;
 use super::snapshots::Store;
-use super::world::{Faults, Role, World};
+use super::world::{Faults, Role, World, tallies};
 
 /// A process: goes round once, or stops as it is asked to.
 type Process = Box<dyn FnMut(Wish) -> Result<(), WorkerError>>;
@@ -263,10 +263,17 @@ impl Cluster {
                 world.wall_ahead_ms += *world.random.one_of(&[-3_600_000, -2_000, 2_000, 3_600_000]);
                 "the wall clock jumps"
             }
-            6 => {
-                self.delete(&mut world);
-                "old records are deleted"
-            }
+            6 => match self.store.as_ref().filter(|_| world.random.happens(5_000)).and_then(Store::rely_on) {
+                Some(offset) => {
+                    let tallies = world.logs.get_mut(&tallies());
+                    tallies.into_iter().for_each(|log| log.first = log.first.max(usize::try_from(offset).unwrap()));
+                    "old tallies are deleted"
+                }
+                None => {
+                    self.delete(&mut world);
+                    "old records are deleted"
+                }
+            },
             7 => {
                 slots[2].is_wanted = !slots[2].is_wanted;
                 "one more observer, or one less"

@@ -125,6 +125,7 @@ fn whatever_happens_the_events_are_those_of_an_undisturbed_run() {
         assert!(summary.identical > seeds / 2, "only {} seeds compared with the undisturbed run", summary.identical);
         assert!(summary.replayed > 0);
         assert!(summary.happened["judges restored from a snapshot"] > seeds / 2);
+        assert!(summary.happened["old tallies are deleted"] > seeds / 10);
         assert!(summary.events > usize::try_from(seeds).unwrap());
     }
 }

@@ -19,6 +19,8 @@ struct Kept {
     came_in: BTreeSet<i64>,
     refuses: bool,
     restored: u64,
+    /// Whether tallies were deleted, so that nothing can be learnt without a snapshot.
+    is_relied_on: bool,
     /// A planted bug: the state is said to be of a later offset.
     skips: bool,
 }
@@ -30,7 +32,7 @@ pub struct Store(Arc<(Mutex<Kept>, Condvar)>);
 impl Store {
     pub fn new(seed: u64, skips: bool) -> Self {
         let (random, snapshots, came_in) = (Random::new(seed), Vec::new(), BTreeSet::new());
-        let kept = Kept { random, snapshots, came_in, refuses: false, restored: 0, skips };
+        let kept = Kept { random, snapshots, came_in, refuses: false, restored: 0, is_relied_on: false, skips };
         Self(Arc::new((Mutex::new(kept), Condvar::new())))
     }
 
@@ -47,6 +49,13 @@ impl Store {
         let missing = |kept: &mut Kept| !kept.came_in.contains(&offset.0);
         let waited = changed.wait_timeout_while(kept.lock().unwrap(), Duration::from_secs(20), missing).unwrap();
         assert!(!waited.1.timed_out(), "no snapshot of the tallies' offset {} came in", offset.0);
+    }
+
+    /// Tallies before this offset are in every snapshot that is kept: they may be deleted, if from now on no snapshot is lost.
+    pub fn rely_on(&self) -> Option<i64> {
+        let mut kept = self.0.0.lock().unwrap();
+        kept.is_relied_on |= !kept.snapshots.is_empty();
+        kept.snapshots.first().map(|snapshot| snapshot.manifest.offset)
     }
 
     /// What is kept, and how often a judge was restored.
@@ -76,7 +85,8 @@ impl SnapshotStore for Store {
     fn newest(&mut self, _: i32, not_beyond: Offset) -> Result<Option<Snapshot>, SnapshotError> {
         let mut kept = self.0.0.lock().unwrap();
         let newest = kept.snapshots.iter().rfind(|snapshot| snapshot.manifest.offset <= not_beyond.0).cloned();
-        match kept.random.below(10) {
+        let luck = if kept.is_relied_on { 9 } else { kept.random.below(10) };
+        match luck {
             0 => return Err(SnapshotError::Store("away".to_owned())),
             1 => {
                 return Ok(newest.map(|mut damaged| {

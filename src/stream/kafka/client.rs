@@ -27,6 +27,12 @@ impl Role {
     pub fn judge(kafka: &Kafka) -> Self {
         Self { group: format!("{}-judge", kafka.group), member: kafka.instance.clone() }
     }
+
+    /// The name of its transactional producer: the same after a restart, so that the successor ends its forerunner's transaction
+    /// instead of waiting for it.
+    pub(super) fn transactional_id(&self) -> String {
+        format!("{}-{}", self.group, self.member)
+    }
 }
 
 fn common(kafka: &Kafka) -> ClientConfig {
@@ -45,7 +51,7 @@ fn common(kafka: &Kafka) -> ClientConfig {
 /// line only, so all are given to both.
 fn with_properties(mut config: ClientConfig, kafka: &Kafka) -> ClientConfig {
     for (property, value) in &kafka.properties {
-        config.set(property, value);
+        config.set(property, value.expose());
     }
     config
 }
@@ -80,7 +86,7 @@ pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
         .set("fetch.queue.backoff.ms", "10")
         // Where a partition ends and how far it lags comes with the statistics.
         .set("statistics.interval.ms", "1000");
-    if kafka.properties.get("group.protocol").map(String::as_str) != Some("consumer") {
+    if kafka.property("group.protocol") != Some("consumer") {
         // A restart within the session time-out moves no partition. (With the protocol of KIP-848 a static member that was
         // killed blocks its own return until the broker's time-out.)
         config
@@ -103,8 +109,7 @@ pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
 pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = common(kafka);
     config
-        // The same after a restart, so that the successor ends its forerunner's transaction instead of waiting for it.
-        .set("transactional.id", format!("{}-{}", role.group, role.member))
+        .set("transactional.id", role.transactional_id())
         .set("transaction.timeout.ms", "10000")
         .set("linger.ms", "5")
         .set("compression.codec", "lz4")
@@ -141,8 +146,11 @@ impl Complaints {
 
 /// An error of Kafka in one line, without the names of Rust's types.
 pub fn describe(error: &KafkaError) -> String {
-    match error.rdkafka_error_code() {
-        Some(code) => format!("{code}"),
-        None => error.to_string(),
+    match (error.rdkafka_error_code(), error) {
+        (Some(code), _) => format!("{code}"),
+        // The error's own text has the value in it, which may be a password under a name with a typing error.
+        (None, KafkaError::ClientConfig(_, what, property, _)) => format!("{property}: {what}"),
+        (None, KafkaError::ClientCreation(what)) => what.clone(),
+        (None, error) => error.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 
-use super::log::{KafkaLog, QUERY_TIMEOUT, broken};
+use super::log::{KafkaLog, QUERY_TIMEOUT};
 use super::producer::Transactions;
 use super::{describe, native};
 use crate::config::Kafka;
@@ -33,7 +33,8 @@ impl Connection for KafkaLog {
 
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
-        self.transactions = Some(Transactions::begin_life(&self.kafka, &self.role).map_err(broken)?);
+        self.transactions =
+            Some(Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(|error| self.broken(&error))?);
         Ok(())
     }
 
@@ -48,7 +49,7 @@ impl Connection for KafkaLog {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.consumer.committed_offsets(list, QUERY_TIMEOUT).map_err(broken)?;
+        let answer = self.consumer.committed_offsets(list, QUERY_TIMEOUT).map_err(|error| self.broken(&error))?;
         let found = partitions.iter().map(|partition| {
             let element = answer.find_partition(partition.topic.name(), partition.number);
             let committed = element.and_then(|element| match element.offset() {
@@ -68,15 +69,19 @@ impl Connection for KafkaLog {
 
     fn poll_paused(&mut self) -> Result<bool, CommitError> {
         let list = self.list_of_read();
-        self.consumer.pause(&list).map_err(broken)?;
+        self.consumer.pause(&list).map_err(|error| self.broken(&error))?;
         let polled = self.consumer.poll(Duration::ZERO);
         let read_on = matches!(polled, Some(Ok(_)));
         drop(polled);
-        self.consumer.resume(&list).map_err(broken)?;
+        self.consumer.resume(&list).map_err(|error| self.broken(&error))?;
         if read_on {
             return Err(CommitError::Broken("a record was read while paused".to_owned()));
         }
         Ok(self.consumer.context().has_rebalances())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.is_requested()
     }
 
     fn wait(&mut self, duration: Duration) {

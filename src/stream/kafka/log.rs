@@ -14,9 +14,10 @@ use tracing::debug;
 
 use super::consumer::Events;
 use super::producer::Transactions;
+use super::refusal::{failed, missing_right};
 use super::{Role, client, describe};
 use crate::config::Kafka;
-use crate::ops::{View, wall_clock_ms};
+use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::{Offset, Partition, Record, TimeBasis};
 use crate::stream::commit::{Connection, commit_whole};
 use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
@@ -32,9 +33,11 @@ pub struct KafkaLog {
     pub(super) role: Role,
     pub(super) consumer: BaseConsumer<Events>,
     pub(super) transactions: Option<Transactions>,
+    topics: Vec<String>,
     assigned: Vec<Assigned>,
     last_read: usize,
     view: Arc<View>,
+    pub(super) stop: Stop,
     joined_at: Instant,
 }
 
@@ -49,21 +52,31 @@ impl KafkaLog {
     ///
     /// # Errors
     /// Where the settings are not accepted or the transactions cannot be initialised.
-    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>) -> Result<Self, KafkaError> {
-        let transactions = Transactions::begin_life(kafka, &role)?;
-        let consumer: BaseConsumer<Events> = client::consumer(kafka, &role).create_with_context(Events::default())?;
+    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>, stop: Stop) -> Result<Self, CommitError> {
+        let transactions =
+            Transactions::begin_life(kafka, &role, &stop).map_err(|error| failed(&error, kafka, &role, topics))?;
+        let consumer: BaseConsumer<Events> = client::consumer(kafka, &role)
+            .create_with_context(Events::default())
+            .map_err(|error| failed(&error, kafka, &role, topics))?;
         let log = Self {
             kafka: kafka.clone(),
             role,
             consumer,
             transactions: Some(transactions),
+            topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
             assigned: Vec::new(),
             last_read: 0,
             view,
+            stop,
             joined_at: Instant::now(),
         };
-        log.consumer.subscribe(topics)?;
+        log.consumer.subscribe(topics).map_err(|error| log.broken(&error))?;
         Ok(log)
+    }
+
+    /// What an error of a client means for this connection.
+    pub(super) fn broken(&self, error: &KafkaError) -> CommitError {
+        failed(error, &self.kafka, &self.role, &self.topics())
     }
 
     /// The first offset that is still there. A partition that is new, or moves to another broker, has no leader for a moment.
@@ -79,7 +92,7 @@ impl KafkaLog {
                 Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
             );
             if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
-                return Err(broken(error));
+                return Err(self.broken(&error));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -92,6 +105,27 @@ impl KafkaLog {
             list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
         }
         list
+    }
+
+    fn topics(&self) -> Vec<&str> {
+        self.topics.iter().map(String::as_str).collect()
+    }
+
+    /// What reading gave in the place of a record. Most of it passes, and the client's own callback has said so already.
+    fn error_of_poll(&self, error: &KafkaError) -> Result<(), CommitError> {
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            // What is fatal is said apart from the error that says that something is.
+            let code = self.consumer.client().fatal_error().map_or(*code, |(code, _)| code);
+            return Err(self.broken(&KafkaError::MessageConsumptionFatal(code)));
+        }
+        let code = error.rdkafka_error_code();
+        match code.and_then(|code| missing_right(code, &self.kafka, &self.role, ("Read", &self.topics()))) {
+            Some(missing) => Err(CommitError::Permanent(missing)),
+            None => {
+                debug!(reason = describe(error), "while reading");
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn index_of(&self, partition: &Partition) -> Option<usize> {
@@ -134,10 +168,6 @@ fn hand_out(
     each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
 }
 
-pub(super) fn broken(error: KafkaError) -> CommitError {
-    CommitError::Broken(describe(&error))
-}
-
 impl Log for KafkaLog {
     fn now(&self) -> Now {
         Now { wall_ms: wall_clock_ms(), running_for: self.joined_at.elapsed() }
@@ -154,7 +184,7 @@ impl Log for KafkaLog {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Err(error)) => return error_of_poll(&error).map(|()| count),
+                Some(Err(error)) => return self.error_of_poll(&error).map(|()| count),
                 None => break,
             }
         }
@@ -186,12 +216,12 @@ impl Log for KafkaLog {
         let mut list = TopicPartitionList::new();
         for (partition, from) in positions {
             list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0))
-                .map_err(broken)?;
+                .map_err(|error| self.broken(&error))?;
         }
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            self.consumer.incremental_assign(&list).map_err(broken)?;
+            self.consumer.incremental_assign(&list).map_err(|error| self.broken(&error))?;
         } else {
-            self.consumer.assign(&list).map_err(broken)?;
+            self.consumer.assign(&list).map_err(|error| self.broken(&error))?;
         }
         self.consumer.context().answered();
         for (partition, _) in positions {
@@ -208,10 +238,10 @@ impl Log for KafkaLog {
             for partition in partitions {
                 list.add_partition(partition.topic.name(), partition.number);
             }
-            self.consumer.incremental_unassign(&list).map_err(broken)?;
+            self.consumer.incremental_unassign(&list).map_err(|error| self.broken(&error))?;
             self.assigned.retain(|assigned| !partitions.contains(&assigned.partition));
         } else {
-            self.consumer.unassign().map_err(broken)?;
+            self.consumer.unassign().map_err(|error| self.broken(&error))?;
             self.assigned.clear();
         }
         self.consumer.context().answered();
@@ -245,10 +275,10 @@ impl Log for KafkaLog {
             }
         }
         if paused.count() > 0 {
-            self.consumer.pause(&paused).map_err(broken)?;
+            self.consumer.pause(&paused).map_err(|error| self.broken(&error))?;
         }
         if resumed.count() > 0 {
-            self.consumer.resume(&resumed).map_err(broken)?;
+            self.consumer.resume(&resumed).map_err(|error| self.broken(&error))?;
         }
         Ok(())
     }
@@ -274,22 +304,5 @@ impl Drop for KafkaLog {
     fn drop(&mut self) {
         // Closing waits until every rebalance is answered, and the loop that would answer is gone.
         self.consumer.context().close(&self.consumer);
-    }
-}
-
-fn error_of_poll(error: &KafkaError) -> Result<(), CommitError> {
-    let reason = describe(error);
-    match error {
-        KafkaError::MessageConsumptionFatal(_) => Err(CommitError::Broken(reason)),
-        _ => match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                Err(CommitError::Permanent(reason))
-            }
-            _ => {
-                // The client's own callback has said so already.
-                debug!(reason, "while reading");
-                Ok(())
-            }
-        },
     }
 }

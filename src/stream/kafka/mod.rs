@@ -3,14 +3,20 @@
 mod client;
 mod commit;
 mod consumer;
+pub mod inspect;
 mod log;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;
+#[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
+mod operations;
 mod producer;
+mod refusal;
+pub mod sample;
 mod snapshots;
 mod topics;
 
 pub use client::{Role, describe};
 pub use log::KafkaLog;
+pub use refusal::Hearing;
 pub use snapshots::TopicStore;
-pub use topics::{TopicError, Topics, connect, prepare_topics, refresh_topics};
+pub use topics::{Client, TopicError, Topics, connect, prepare_topics, refresh_topics};

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client::Complaints;
+use super::refusal::missing_right;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
+use crate::ops::Stop;
 use crate::publish::OutputRecord;
 use crate::stream::commit::Failure;
 
@@ -21,15 +23,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long retriable errors are retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
 
-/// Notes the first record that could not be delivered.
+/// Notes why the first record that could not be delivered was not, and its topic.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    failed: Mutex<Option<RDKafkaErrorCode>>,
+    failed: Mutex<Option<(RDKafkaErrorCode, String)>>,
     complaints: Complaints,
 }
 
 impl Deliveries {
-    fn take(&self) -> Option<RDKafkaErrorCode> {
+    fn take(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 }
@@ -44,9 +46,11 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
+        if let Err((error, message)) = result {
             let mut failed = self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            *failed = failed.or(error.rdkafka_error_code());
+            if let (None, Some(code)) = (&*failed, error.rdkafka_error_code()) {
+                *failed = Some((code, message.topic().to_owned()));
+            }
         }
     }
 }
@@ -54,11 +58,13 @@ impl ProducerContext for Deliveries {
 /// The transactional producer of one member.
 pub(super) struct Transactions {
     producer: ThreadedProducer<Deliveries>,
+    kafka: Kafka,
+    role: Role,
 }
 
 impl Transactions {
     /// A producer whose forerunner's open transaction, if any, is ended.
-    pub(super) fn begin_life(kafka: &Kafka, role: &Role) -> Result<Self, KafkaError> {
+    pub(super) fn begin_life(kafka: &Kafka, role: &Role, stop: &Stop) -> Result<Self, KafkaError> {
         let producer: ThreadedProducer<Deliveries> =
             client::producer(kafka, role).create_with_context(Deliveries::default())?;
         // Without a connection the initialisation waits for half a second more.
@@ -66,8 +72,10 @@ impl Transactions {
         let started = Instant::now();
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
-                Ok(()) => return Ok(Self { producer }),
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 => {
+                Ok(()) => return Ok(Self { producer, kafka: kafka.clone(), role: role.clone() }),
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
+                {
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 Err(error) => return Err(error),
@@ -85,15 +93,15 @@ impl Transactions {
     ) -> Result<(), Failure> {
         self.deliver(outputs, topic_of)?;
         let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
-        retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
-        retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
+        self.retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
+        self.retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
     }
 
     /// Sends everything in one transaction that commits no offsets.
     pub(super) fn send_alone(&self, outputs: &[OutputRecord], topic: &str) -> Result<(), Failure> {
         let sent = self
             .deliver(outputs, |_| topic.to_owned())
-            .and_then(|()| retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT)));
+            .and_then(|()| self.retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT)));
         if sent.is_err() {
             self.abort()?;
         }
@@ -110,7 +118,7 @@ impl Transactions {
             return Err(Failure::Abort("not delivered in time".to_owned()));
         }
         match self.producer.context().take() {
-            Some(code) => Err(self.undeliverable(code, outputs)),
+            Some((code, topic)) => Err(self.undeliverable(code, &topic, outputs)),
             None => Ok(()),
         }
     }
@@ -135,34 +143,32 @@ impl Transactions {
                     record = unsent;
                 }
                 Err((KafkaError::MessageProduction(code @ RDKafkaErrorCode::UnknownPartition), _)) => {
-                    return Err(self.undeliverable(code, &[]));
+                    return Err(self.undeliverable(code, topic, &[]));
                 }
                 Err((error, _)) => return Err(Failure::Abort(format!("send to {topic}: {}", describe(&error)))),
             }
         }
     }
 
-    fn undeliverable(&self, code: RDKafkaErrorCode, outputs: &[OutputRecord]) -> Failure {
+    fn undeliverable(&self, code: RDKafkaErrorCode, topic: &str, outputs: &[OutputRecord]) -> Failure {
         let largest = outputs.iter().filter_map(|output| output.value.as_ref().map(Vec::len)).max().unwrap_or(0);
         match code {
             RDKafkaErrorCode::MessageSizeTooLarge => Failure::Permanent(format!(
-                "the broker refuses a record of {largest} bytes: raise max.message.bytes of the topic that it goes to"
+                "{topic} takes no record of {largest} bytes: raise max.message.bytes of that topic"
             )),
-            RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed => {
-                Failure::Permanent(format!("{code}: grant write access to Eddyline's topics and its transactional ids"))
-            }
             RDKafkaErrorCode::UnknownPartition => Failure::Permanent(format!(
-                "{code}: a topic of Eddyline has fewer partitions than it needs; <input>.scored needs as many as its input"
+                "{code}: {topic} has fewer partitions than it needs; <input>.scored needs as many as its input"
             )),
-            _ => Failure::Abort(format!("not delivered: {code}")),
+            _ => match missing_right(code, &self.kafka, &self.role, ("Write", &[topic])) {
+                Some(missing) => Failure::Permanent(missing),
+                None => Failure::Abort(format!("not delivered to {topic}: {code}")),
+            },
         }
     }
 
     /// Ends a transaction that failed.
     pub(super) fn abort(&self) -> Result<(), Failure> {
-        retry("abort", || self.producer.abort_transaction(CALL_TIMEOUT)).map_err(|failure| match failure {
+        self.retry("abort", || self.producer.abort_transaction(CALL_TIMEOUT)).map_err(|failure| match failure {
             Failure::Abort(reason)
             | Failure::NotAMember(reason)
             | Failure::Doubt(reason)
@@ -171,40 +177,34 @@ impl Transactions {
         self.producer.context().take();
         Ok(())
     }
-}
 
-/// Retries what librdkafka calls retriable, with growing pauses.
-fn retry(what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Failure> {
-    let started = Instant::now();
-    let mut pause = Duration::from_millis(10);
-    loop {
-        let error = match call() {
-            Ok(()) => return Ok(()),
-            Err(KafkaError::Transaction(error)) => error,
-            Err(error) => return Err(Failure::Doubt(format!("{what}: {}", describe(&error)))),
-        };
-        let reason = format!("{what}: {} ({})", error.string(), error.code());
-        let is_authorisation = matches!(
-            error.code(),
-            RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-        );
-        if is_authorisation {
-            return Err(Failure::Permanent(reason));
+    /// Retries what librdkafka calls retriable, with growing pauses.
+    fn retry(&self, what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Failure> {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let error = match call() {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error)) => error,
+                Err(error) => return Err(Failure::Doubt(format!("{what}: {}", describe(&error)))),
+            };
+            let reason = format!("{what}: {} ({})", error.string(), error.code());
+            if let Some(missing) = missing_right(error.code(), &self.kafka, &self.role, ("Read", &["its topics"])) {
+                return Err(Failure::Permanent(missing));
+            }
+            if error.is_fatal() {
+                return Err(Failure::Doubt(reason));
+            }
+            if error.txn_requires_abort() {
+                let is_put_out =
+                    matches!(error.code(), RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::FencedInstanceId);
+                return Err(if is_put_out { Failure::NotAMember(reason) } else { Failure::Abort(reason) });
+            }
+            if !error.is_retriable() || started.elapsed() >= RETRY_FOR {
+                return Err(Failure::Doubt(reason));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
         }
-        if error.is_fatal() {
-            return Err(Failure::Doubt(reason));
-        }
-        if error.txn_requires_abort() {
-            let is_put_out =
-                matches!(error.code(), RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::FencedInstanceId);
-            return Err(if is_put_out { Failure::NotAMember(reason) } else { Failure::Abort(reason) });
-        }
-        if !error.is_retriable() || started.elapsed() >= RETRY_FOR {
-            return Err(Failure::Doubt(reason));
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_secs(1));
     }
 }

@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use super::producer::Transactions;
 use super::{Role, client, describe};
 use crate::config::Kafka;
+use crate::ops::Stop;
 use crate::publish::{Destination, OutputRecord};
 use crate::record::Offset;
 use crate::stream::snapshot::{CHUNK_BYTES_MAX, Manifest, Snapshot, SnapshotError, SnapshotStore};
@@ -30,6 +31,7 @@ const MANIFEST: &str = "manifest";
 pub struct TopicStore {
     kafka: Kafka,
     role: Role,
+    stop: Stop,
     topic: String,
     producer: Option<Transactions>,
     /// Keys of the snapshots that were kept, oldest first, by partition.
@@ -38,9 +40,10 @@ pub struct TopicStore {
 
 impl TopicStore {
     /// The snapshots topic, written by this member.
-    pub fn new(kafka: &Kafka, role: &Role) -> Self {
+    pub fn new(kafka: &Kafka, role: &Role, stop: Stop) -> Self {
         let role = Role { group: role.group.clone(), member: format!("{}-snapshots", role.member) };
-        Self { kafka: kafka.clone(), role, topic: kafka.topic("snapshots"), producer: None, kept: BTreeMap::new() }
+        let (kafka, topic) = (kafka.clone(), kafka.topic("snapshots"));
+        Self { kafka, role, stop, topic, producer: None, kept: BTreeMap::new() }
     }
 
     /// All records of the topic's first partition, the newest of each key.
@@ -78,7 +81,7 @@ impl SnapshotStore for TopicStore {
     fn save(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
-            None => Transactions::begin_life(&self.kafka, &self.role).map_err(store_error)?,
+            None => Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(store_error)?,
         };
         let manifest = &snapshot.manifest;
         let name = format!("{}/{}@{}", manifest.partition, manifest.id, manifest.offset);

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use tracing::info;
 
+use super::refusal::{Hearing, grant, is_refusal, tool, who};
 use super::{client, describe};
-use crate::config::Config;
+use crate::config::{Config, Kafka};
 use crate::record::Topic;
 
 /// How long the brokers have to answer at the start.
@@ -27,6 +29,38 @@ pub enum TopicError {
         brokers: String,
         /// librdkafka's word.
         reason: String,
+    },
+    /// The brokers do not let us in.
+    #[error(
+        "the brokers {brokers} refuse {who}: {reason}; check sasl.mechanism, sasl.username and sasl.password in kafka.properties"
+    )]
+    Login {
+        /// The brokers.
+        brokers: String,
+        /// As whom we came.
+        who: String,
+        /// librdkafka's word.
+        reason: String,
+    },
+    /// The brokers are not proven to be those that are meant, or want to see a certificate of ours.
+    #[error(
+        "no secure connection to the brokers {brokers}: {reason}; check security.protocol, ssl.ca.location (whom to trust) and ssl.certificate.location (who we are, where the brokers ask) in kafka.properties"
+    )]
+    Insecure {
+        /// The brokers.
+        brokers: String,
+        /// librdkafka's word.
+        reason: String,
+    },
+    /// Topics to be read that we may not even see.
+    #[error("{who} may not see the topics {}; let somebody who may run:\n  {command}", .topics.join(", "))]
+    Forbidden {
+        /// As whom we came.
+        who: String,
+        /// The topics.
+        topics: Vec<String>,
+        /// The command that grants it.
+        command: String,
     },
     /// The settings were refused before anything was sent.
     #[error("kafka.properties: {0}")]
@@ -49,29 +83,67 @@ pub enum TopicError {
     },
 }
 
+/// How long it may take until all brokers know of a new topic.
+const NEW_TOPIC_AFTER: Duration = Duration::from_secs(1);
+/// How many words of a client are listened to before it is asked again.
+const WORDS_MAX: usize = 1_000;
+
+/// A client outside of any group, which remembers what it was told about its connections.
+pub type Client = BaseConsumer<Hearing>;
+
 /// How many partitions each topic has.
 pub type Topics = BTreeMap<Topic, u32>;
 
 /// What one of our topics has to be.
-struct Wanted {
-    name: String,
-    partitions: u32,
-    settings: Vec<(&'static str, &'static str)>,
+pub(super) struct Wanted {
+    pub(super) name: String,
+    pub(super) partitions: u32,
+    pub(super) settings: Vec<(&'static str, &'static str)>,
 }
 
 /// A client that asks the cluster what there is.
 ///
 /// # Errors
 /// Where librdkafka refuses the settings.
-pub fn connect(config: &Config) -> Result<BaseConsumer, TopicError> {
-    client::admin(&config.kafka).create().map_err(|error: KafkaError| TopicError::Settings(error.to_string()))
+pub fn connect(config: &Config) -> Result<Client, TopicError> {
+    client::admin(&config.kafka)
+        .create_with_context(Hearing::default())
+        .map_err(|error: KafkaError| TopicError::Settings(describe(&error)))
+}
+
+/// Asks what there is. A refusal is said at once; a broker that does not answer is waited for.
+pub(super) fn ask(client: &Client, kafka: &Kafka, topic: Option<&str>) -> Result<Metadata, TopicError> {
+    let (started, mut patience) = (Instant::now(), Duration::from_secs(1));
+    loop {
+        let error = match client.fetch_metadata(topic, patience) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => error,
+        };
+        // What the client's threads have to say comes out when it is polled, one word at a time.
+        for _ in 0..WORDS_MAX {
+            drop(client.poll(Duration::ZERO));
+        }
+        let brokers = kafka.brokers.clone();
+        let said = client.context().said();
+        match said {
+            Some((RDKafkaErrorCode::SSL, reason)) => return Err(TopicError::Insecure { brokers, reason }),
+            Some((code, reason)) if is_refusal(code) => {
+                return Err(TopicError::Login { brokers, who: who(kafka), reason });
+            }
+            _ => {}
+        }
+        let left = CONNECT_TIMEOUT.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            let reason = said.map_or_else(|| describe(&error), |(_, reason)| reason);
+            return Err(TopicError::Unreachable { brokers, reason });
+        }
+        patience = (patience * 2).min(left);
+    }
 }
 
 /// The topics of the cluster with their numbers of partitions.
-fn list(client: &BaseConsumer, brokers: &str) -> Result<Topics, TopicError> {
-    let metadata = client
-        .fetch_metadata(None, CONNECT_TIMEOUT)
-        .map_err(|error| TopicError::Unreachable { brokers: brokers.to_owned(), reason: describe(&error) })?;
+fn list(client: &Client, kafka: &Kafka) -> Result<Topics, TopicError> {
+    let metadata = ask(client, kafka, None)?;
     let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
     Ok(topics.map(|topic| (Topic::new(topic.name()), u32::try_from(topic.partitions().len()).unwrap_or(0))).collect())
 }
@@ -80,12 +152,18 @@ fn list(client: &BaseConsumer, brokers: &str) -> Result<Topics, TopicError> {
 ///
 /// # Errors
 /// Where the brokers cannot be reached, an input topic is missing, or ours may not be created.
-pub async fn prepare_topics(config: &Config, client: &BaseConsumer) -> Result<Topics, TopicError> {
+pub async fn prepare_topics(config: &Config, client: &Client) -> Result<Topics, TopicError> {
     let brokers = &config.kafka.brokers;
-    let found = list(client, brokers)?;
-    let missing: Vec<String> =
-        config.topics.iter().filter(|topic| !found.contains_key(&Topic::new(topic))).cloned().collect();
+    let mut found = list(client, &config.kafka)?;
+    let is_missing = |found: &Topics, topic: &String| !found.contains_key(&Topic::new(topic));
+    if config.topics.iter().any(|topic| is_missing(&found, topic)) {
+        // One that was made just now is not known to every broker yet.
+        tokio::time::sleep(NEW_TOPIC_AFTER).await;
+        found = list(client, &config.kafka)?;
+    }
+    let missing: Vec<String> = config.topics.iter().filter(|topic| is_missing(&found, topic)).cloned().collect();
     if !missing.is_empty() {
+        forbidden(config, client, &missing)?;
         return Err(TopicError::Missing { topics: missing, brokers: brokers.clone() });
     }
     let wanted = wanted(config, &found);
@@ -96,8 +174,10 @@ pub async fn prepare_topics(config: &Config, client: &BaseConsumer) -> Result<To
     for topic in wanted.iter().filter(|topic| topic.name.ends_with(".scored")) {
         if found.get(&Topic::new(&topic.name)).is_some_and(|&partitions| partitions < topic.partitions) {
             let command = format!(
-                "kafka-topics.sh --bootstrap-server {brokers} --alter --topic {} --partitions {}",
-                topic.name, topic.partitions
+                "{} --alter --topic {} --partitions {}",
+                tool(&config.kafka, "kafka-topics.sh"),
+                topic.name,
+                topic.partitions
             );
             let reason = format!("{} has fewer partitions than its input", topic.name);
             return Err(TopicError::NotCreated { reason, commands: vec![command] });
@@ -112,9 +192,27 @@ pub async fn prepare_topics(config: &Config, client: &BaseConsumer) -> Result<To
     Ok(inputs.map(|(topic, &partitions)| (topic.clone(), partitions)).chain(ours).collect())
 }
 
+/// A list holds what may be seen only; asked for one topic, a broker says whether it is there or may not be seen.
+fn forbidden(config: &Config, client: &Client, missing: &[String]) -> Result<(), TopicError> {
+    let mut topics = Vec::new();
+    for topic in missing {
+        let metadata = ask(client, &config.kafka, Some(topic))?;
+        let error = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+        if error == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+            topics.push(topic.clone());
+        }
+    }
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let resource: Vec<String> = topics.iter().map(|topic| format!("--topic {topic}")).collect();
+    let command = grant(&config.kafka, "Read", &resource.join(" "));
+    Err(TopicError::Forbidden { who: who(&config.kafka), topics, command })
+}
+
 /// Looks up how many partitions the input topics have now: they may have grown.
-pub fn refresh_topics(config: &Config, client: &BaseConsumer, roster: &Mutex<Topics>) {
-    match list(client, &config.kafka.brokers) {
+pub fn refresh_topics(config: &Config, client: &Client, roster: &Mutex<Topics>) {
+    match list(client, &config.kafka) {
         Ok(found) => {
             let mut roster = roster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for (topic, partitions) in roster.iter_mut() {
@@ -126,7 +224,7 @@ pub fn refresh_topics(config: &Config, client: &BaseConsumer, roster: &Mutex<Top
 }
 
 /// Our topics, as `deploy/schemas/asyncapi.yaml` describes those that others read.
-fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
+pub(super) fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
     const MONTH_MS: &str = "2592000000";
     const LARGE: (&str, &str) = ("max.message.bytes", "33554432");
     let ours = |name: &str, partitions, settings| Wanted { name: config.kafka.topic(name), partitions, settings };
@@ -150,10 +248,10 @@ fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
 async fn create(config: &Config, absent: &[&Wanted]) -> Result<(), TopicError> {
     let refused = |reason: String| TopicError::NotCreated {
         reason,
-        commands: absent.iter().map(|topic| topic.command(&config.kafka.brokers)).collect(),
+        commands: absent.iter().map(|topic| topic.command(&config.kafka)).collect(),
     };
     let admin: AdminClient<DefaultClientContext> =
-        client::admin(&config.kafka).create().map_err(|error| TopicError::Settings(error.to_string()))?;
+        client::admin(&config.kafka).create().map_err(|error| TopicError::Settings(describe(&error)))?;
     let topics: Vec<NewTopic<'_>> = absent.iter().map(|topic| topic.new_topic()).collect();
     let results = admin
         .create_topics(&topics, &AdminOptions::new().request_timeout(Some(CONNECT_TIMEOUT)))
@@ -171,18 +269,20 @@ async fn create(config: &Config, absent: &[&Wanted]) -> Result<(), TopicError> {
 }
 
 impl Wanted {
-    fn new_topic(&self) -> NewTopic<'_> {
+    pub(super) fn new_topic(&self) -> NewTopic<'_> {
         let partitions = i32::try_from(self.partitions).unwrap_or(1);
         // -1 is the broker's own default for the replication.
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(-1));
         self.settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
     }
 
-    fn command(&self, brokers: &str) -> String {
+    pub(super) fn command(&self, kafka: &Kafka) -> String {
         let settings: String = self.settings.iter().map(|(key, value)| format!(" --config {key}={value}")).collect();
         format!(
-            "kafka-topics.sh --bootstrap-server {brokers} --create --topic {} --partitions {}{settings}",
-            self.name, self.partitions
+            "{} --create --topic {} --partitions {}{settings}",
+            tool(kafka, "kafka-topics.sh"),
+            self.name,
+            self.partitions
         )
     }
 }

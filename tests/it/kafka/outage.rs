@@ -44,6 +44,24 @@ fn a_broker_that_is_away_for_20_s_changes_nothing() {
     assert_same("detect and run", &expected, &without_coordinates(published.iter().map(events::value)));
 }
 
+/// A service manager that stops everything at once must not have to wait for a broker that is gone already. What was not
+/// committed is read again, so nothing is lost.
+#[test]
+fn who_is_stopped_while_the_broker_is_away_ends() {
+    let broker = Broker::start();
+    let client = Client::new(broker.bootstrap());
+    let topic = unique("outage");
+    client.create_topic(&topic, 4, &[]);
+    let setup = Setup::new(&client, &topic);
+    let mut instance = setup.start("a");
+    instance.wait_until_ready();
+    let recording = Recording::shop(60);
+    send(&client, &topic, &recording, 0..recording.lines.len());
+    broker.kill();
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(instance.stop().success());
+}
+
 fn send(client: &Client, topic: &str, recording: &Recording, range: std::ops::Range<usize>) {
     for (index, line) in recording.lines.iter().enumerate().take(range.end).skip(range.start) {
         client.send(topic, Recording::partition(index, 4), line.time_ms, Some(line.json.as_bytes()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eddyline::config::Kafka;
-use eddyline::ops::View;
+use eddyline::ops::{Stop, View};
 use eddyline::record::{Offset, Partition, Topic};
 use eddyline::stream::kafka::{KafkaLog, Role};
 use eddyline::stream::{CommitError, Log, Rebalance, Transaction};
@@ -28,7 +28,9 @@ fn offsets_of_a_partition_that_is_not_owned_are_never_committed() {
         prefix: String::new(),
         properties: std::collections::BTreeMap::new(),
     };
-    let mut log = KafkaLog::join(&kafka, Role::observer(&kafka, 0), &[&topic], Arc::new(View::default())).unwrap();
+    let mut log =
+        KafkaLog::join(&kafka, Role::observer(&kafka, 0), &[&topic], Arc::new(View::default()), Stop::default())
+            .unwrap();
     let of = |topic: &str| {
         let mut transaction = Transaction::default();
         transaction.offsets.insert(Partition::new(Topic::new(topic), 0), (Offset(1), String::new()));

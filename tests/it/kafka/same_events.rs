@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::offline::shop::detect;
 use crate::support::client::Client;
 use crate::support::events::{self, assert_same, rfc_3339, without_coordinates};
+use crate::support::ledger::assert_all_tallied;
 use crate::support::process::{Instance, Setup};
 use crate::support::recording::Recording;
 use crate::support::unique;
@@ -39,6 +40,8 @@ fn partitions_instances_flushes_and_detect_give_the_same_events() {
         for instance in &mut instances {
             assert!(instance.stop().success());
         }
+        let tallied = assert_all_tallied(&client, &setup);
+        assert_eq!((tallied.records(), tallied.outcomes.late), (recording.lines.len() as u64, 0), "{name}");
         let published = events::published(&client, &setup, recording.end_ms);
         assert_same(&name, &expected, &without_coordinates(published.iter().map(events::value)));
     }

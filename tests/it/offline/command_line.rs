@@ -25,7 +25,7 @@ fn help_names_every_command() {
     let output = eddyline(&["--help"], b"");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    for command in ["run", "detect", "demo", "templates"] {
+    for command in ["run", "check", "detect", "demo", "templates"] {
         assert!(text.contains(command), "{text}");
     }
 }
@@ -49,6 +49,54 @@ fn all_errors_of_a_configuration_are_shown_at_once() {
     let said = assert_one_error(&output);
     assert!(said.contains("grupp"), "the unknown key: {said}");
     assert!(said.contains("flush_ms"), "the value of the wrong type: {said}");
+}
+
+#[test]
+fn check_says_whether_a_configuration_is_valid() {
+    let good = eddyline(&["check", "--brokers", "127.0.0.1:1", "--topics", "a"], b"");
+    assert_eq!(good.status.code(), Some(0), "{}", said(&good));
+    let bad = eddyline(&["check", "--topics", "a", "--set", "kafka.grupp=x", "--set", "observe.flush_ms=soon"], b"");
+    assert_eq!(bad.status.code(), Some(1));
+    let text = String::from_utf8(bad.stdout).unwrap();
+    for wrong in ["grupp", "flush_ms", "kafka.brokers", "3 errors"] {
+        assert!(text.contains(wrong), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn the_configuration_in_force_is_printed_without_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("eddyline.toml");
+    let text = "[kafka]\nbrokers = 'k:1'\n[kafka.properties]\n'sasl.password' = 'hunter2'\n[input]\ntopics = ['a']\n";
+    std::fs::write(&file, text).unwrap();
+    let path = file.to_str().unwrap();
+    let output = eddyline(&["run", "--print-config", "--config", path, "--set", "observe.flush_ms=50"], b"");
+    assert!(output.status.success(), "{}", said(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(!printed.contains("hunter2") && printed.contains("[secret]"), "{printed}");
+    assert!(printed.contains("flush_ms = 50 # --set") && printed.contains(&format!("# {path}")), "{printed}");
+    std::fs::write(&file, &printed).unwrap();
+    let again = eddyline(&["check", "--config", path], b"");
+    assert_eq!(again.status.code(), Some(0), "{}: {printed}", String::from_utf8_lossy(&again.stdout));
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_an_error_that_names_where_it_should_be() {
+    let said = assert_one_error(&eddyline(
+        &[
+            "run",
+            "--brokers",
+            "127.0.0.1:1",
+            "--topics",
+            "a",
+            "--set",
+            "kafka.properties.sasl.password={ file = '/run/secrets/nowhere' }",
+            "--set",
+            "admin.token={ env = 'EDDYLINE_NOT_SET' }",
+        ],
+        b"",
+    ));
+    assert!(said.contains("/run/secrets/nowhere") && said.contains("EDDYLINE_NOT_SET"), "{said}");
 }
 
 #[test]

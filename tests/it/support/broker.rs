@@ -21,11 +21,20 @@ impl Broker {
     /// # Panics
     /// Where Kafka was not fetched, or does not start.
     pub fn start() -> Self {
+        Self::with_users("")
+    }
+
+    /// Starts a broker with a second listener, with TLS, SASL and ACLs, that these users may log in at (`NAME=PASSWORD …`).
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn with_users(users: &str) -> Self {
         let libs = libs();
         let data = std::env::temp_dir().join(unique("eddyline-kafka"));
         let mut held = Command::new(repository("tests/kafka/kafka"))
             .arg("hold")
             .args([&libs, &data])
+            .env("KAFKA_USERS", users)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -39,6 +48,30 @@ impl Broker {
     /// Where it listens.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Where the listener with TLS, SASL and ACLs is.
+    pub fn secure(&self) -> String {
+        std::fs::read_to_string(self.data.join("secure")).unwrap().trim().to_owned()
+    }
+
+    /// The certificate of the authority to trust.
+    pub fn authority(&self) -> PathBuf {
+        self.data.join("ca.pem")
+    }
+
+    /// Lets a user do something with what begins with a name: `arguments` are those of `kafka-acls.sh`.
+    pub fn allow(&self, user: &str, arguments: &[&str]) {
+        let status = Command::new(repository("tests/kafka/kafka"))
+            .arg("acls")
+            .args([&libs(), &self.data])
+            .args(["--add", "--resource-pattern-type", "prefixed", "--allow-principal", &format!("User:{user}")])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "kafka acls: {status}");
     }
 
     /// Ends it with SIGKILL.

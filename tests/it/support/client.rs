@@ -12,6 +12,8 @@ use rdkafka::message::{Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::eventually;
+
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a reader may see.
@@ -154,7 +156,13 @@ impl Client {
         for partition in self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let answer = self.consumer(Isolation::Committed, group).committed_offsets(asked, LIMIT).unwrap();
+        let consumer = self.consumer(Isolation::Committed, group);
+        // A broker takes a moment until it keeps a group that is new.
+        let answer =
+            eventually("the group's coordinator", LIMIT, || match consumer.committed_offsets(asked.clone(), LIMIT) {
+                Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotCoordinator)) => Err("not yet".to_owned()),
+                answer => Ok(answer.unwrap()),
+            });
         let offset = |offset: Offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
         answer.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect()
     }

@@ -47,6 +47,7 @@ pub struct Setup {
     pub group: String,
     pub prefix: String,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -59,12 +60,19 @@ impl Setup {
             prefix: format!("{name}."),
             group: name,
             settings: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
     /// With one more setting.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With one more variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -85,6 +93,7 @@ impl Setup {
         let file = File::create(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
         command.args(["run", "--brokers", &self.bootstrap, "--topics", &self.topic]);
+        command.envs(self.environment.iter().cloned());
         let mut settings = vec![
             ("kafka.group".to_owned(), self.group.clone()),
             ("kafka.prefix".to_owned(), self.prefix.clone()),
