@@ -264,6 +264,9 @@ pub enum Reject {
     /// The input is configured to be JSON and the value is no JSON object.
     #[error("value is not a JSON object, though input.format is \"json\"")]
     NotJson,
+    /// A stage panicked on it.
+    #[error("a stage panicked on it")]
+    Panic,
 }
 
 impl Reject {
@@ -273,6 +276,7 @@ impl Reject {
             Self::TooLong { .. } => "too_long",
             Self::Binary => "binary",
             Self::NotJson => "not_json",
+            Self::Panic => "panic",
         }
     }
 }

@@ -43,7 +43,7 @@ impl Decider {
     /// any number may be left out.
     pub fn step(&mut self, closed: &ClosedSecond, judgement: Judgement, models: &impl Models) -> Vec<Message> {
         let second = closed.second;
-        let read = merged(closed.cells.values().map(|cell| cell.ranges.clone()));
+        let read = merged(closed.cells.values().map(|cell| &cell.ranges));
         if !read.is_empty() {
             self.last_read = read;
         }

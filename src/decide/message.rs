@@ -221,7 +221,8 @@ impl Message {
 
 /// The records that these services wrote in the window, else those before it, else those that were read last.
 fn to_read(services: &[(&Service, Second)], window: Window, models: &impl Models, last_read: &[Range]) -> Vec<Range> {
-    let read = |window| merged(services.iter().map(|(service, _)| models.facts(service, window).ranges));
+    let facts = |window| services.iter().map(move |(service, _)| models.facts(service, window).ranges);
+    let read = |window| merged(facts(window).collect::<Vec<_>>().iter());
     let before = Window { start: window.end.plus(-LOOK_BACK_S), ..window };
     let found = [window, before].into_iter().map(read).find(|ranges| !ranges.is_empty());
     found.unwrap_or_else(|| last_read.to_vec())
@@ -263,13 +264,13 @@ fn since_then(lines: u64, quiet: Window, now: Option<(Window, Figures)>) -> Figu
 }
 
 /// The union of what was read, partition by partition.
-pub(super) fn merged(parts: impl Iterator<Item = BTreeMap<Partition, (Offset, Offset)>>) -> Vec<Range> {
-    let mut ranges: BTreeMap<Partition, (Offset, Offset)> = BTreeMap::new();
-    for (partition, (first, last)) in parts.flatten() {
+pub(super) fn merged<'a>(parts: impl Iterator<Item = &'a BTreeMap<Partition, (Offset, Offset)>>) -> Vec<Range> {
+    let mut ranges: BTreeMap<&Partition, (Offset, Offset)> = BTreeMap::new();
+    for (partition, &(first, last)) in parts.flatten() {
         let range = ranges.entry(partition).or_insert((first, last));
         *range = (range.0.min(first), range.1.max(last));
     }
-    let range = |(partition, (first, last)): (Partition, (Offset, Offset))| Range {
+    let range = |(partition, (first, last)): (&Partition, (Offset, Offset))| Range {
         topic: partition.topic.shared(),
         partition: partition.number,
         first: first.0,

@@ -114,6 +114,9 @@ async fn livez(State(pages): State<Pages>) -> Response {
 async fn readyz(State(pages): State<Pages>) -> Response {
     if pages.stop.is_requested() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
+    } else if let stalled @ [_, ..] = pages.view.stalled().as_slice() {
+        let stalled: Vec<String> = stalled.iter().map(ToString::to_string).collect();
+        (StatusCode::SERVICE_UNAVAILABLE, format!("no progress: {}\n", stalled.join(", "))).into_response()
     } else if pages.view.is_ready() {
         "ready\n".into_response()
     } else {

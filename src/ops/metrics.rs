@@ -1,12 +1,15 @@
 //! The metrics: their names, what they mean, and the handles through which workers record them, a batch at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
+use tracing::{info, warn};
+
 use super::View;
 use crate::decide::{Message, Status};
+use crate::record::Partition;
 use crate::score::Severity;
 use crate::vectorise::wire::Flush;
 
@@ -25,6 +28,18 @@ pub fn describe_metrics() {
         Unit::Count,
         "Breaks in the offsets that tallies cover: none in health"
     );
+    describe_counter!(
+        "eddyline_cuts_total",
+        Unit::Count,
+        "Times an input partition was cut off because nobody read it"
+    );
+    describe_gauge!(
+        "eddyline_partitions_stalled",
+        Unit::Count,
+        "Partitions read here that lag and did not move for a minute"
+    );
+    describe_gauge!("eddyline_partitions_cut", Unit::Count, "Input partitions that are cut off");
+    describe_counter!("eddyline_panics_total", Unit::Count, "Records that made a stage panic, by stage: a bug");
     describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");
     describe_counter!("eddyline_snapshots_total", Unit::Count, "Snapshots of judges, by result");
     describe_gauge!("eddyline_snapshot_bytes", Unit::Bytes, "Size of the last snapshot, compressed");
@@ -104,12 +119,17 @@ impl ObserverMetrics {
 /// What a judge counts.
 pub struct JudgeMetrics {
     gaps: Counter,
+    cuts: Counter,
     events: BTreeMap<(&'static str, Severity), Counter>,
 }
 
 impl Default for JudgeMetrics {
     fn default() -> Self {
-        Self { gaps: counter!("eddyline_tally_gaps_total"), events: BTreeMap::new() }
+        Self {
+            gaps: counter!("eddyline_tally_gaps_total"),
+            cuts: counter!("eddyline_cuts_total"),
+            events: BTreeMap::new(),
+        }
     }
 }
 
@@ -117,6 +137,17 @@ impl JudgeMetrics {
     /// A break in the offsets that tallies cover.
     pub fn gap(&self) {
         self.gaps.increment(1);
+    }
+
+    /// Which partitions were cut off before a tally was read, and which are behind it.
+    pub fn cut(&self, before: &BTreeSet<Partition>, now: &BTreeSet<Partition>) {
+        for partition in now.difference(before) {
+            self.cuts.increment(1);
+            warn!(%partition, "cut off: until it has caught up, its lines are late, and rates and silences are not judged");
+        }
+        for partition in before.difference(now) {
+            info!(%partition, "has caught up, and is waited for again");
+        }
     }
 
     /// An event.

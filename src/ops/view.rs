@@ -61,6 +61,8 @@ pub struct JudgeView {
     pub partitions_known: usize,
     /// Of them, those that have reported: nothing is judged before all have.
     pub partitions_reporting: usize,
+    /// Input partitions that are cut off, because nobody reads them or they have not caught up since.
+    pub partitions_cut: Vec<String>,
     /// Seconds of log time that wait for a partition that lags.
     pub open_seconds: usize,
     /// Episodes that are open.
@@ -165,12 +167,14 @@ impl View {
             warm_up_left_seconds: models.warm_up_left_seconds,
             partitions_known,
             partitions_reporting,
+            partitions_cut: judge.cut().iter().map(ToString::to_string).collect(),
             open_seconds: judge.open_seconds(),
             open_episodes: open_episodes.collect(),
         };
         metrics::gauge!("eddyline_services").set(view.services as f64);
         metrics::gauge!("eddyline_templates").set(view.templates as f64);
         metrics::gauge!("eddyline_open_episodes").set(view.open_episodes.len() as f64);
+        metrics::gauge!("eddyline_partitions_cut").set(view.partitions_cut.len() as f64);
         metrics::gauge!("eddyline_open_seconds").set(view.open_seconds as f64);
         self.judges.insert(partition.clone(), view);
     }
@@ -179,7 +183,9 @@ impl View {
     pub fn forget_judge(&self, partition: &Partition) {
         self.judges.remove(partition);
         self.forget_partition(partition);
-        for gauge in ["eddyline_services", "eddyline_templates", "eddyline_open_episodes", "eddyline_open_seconds"] {
+        let gauges = ["services", "templates", "open_episodes", "open_seconds", "partitions_cut"]
+            .map(|n| format!("eddyline_{n}"));
+        for gauge in gauges {
             metrics::gauge!(gauge).set(0.0);
         }
     }
@@ -197,9 +203,19 @@ impl View {
         stuck
     }
 
-    /// Whether there is work here and every judge here is live.
+    /// Whether there is work here, all of it moves, and every judge here is live.
     pub fn is_ready(&self) -> bool {
-        !self.partitions.is_empty() && self.judges.iter().all(|judge| judge.is_live)
+        !self.partitions.is_empty() && self.judges.iter().all(|judge| judge.is_live) && self.stalled().is_empty()
+    }
+
+    /// The partitions that lag and did not move for too long, although they are read here.
+    pub fn stalled(&self) -> Vec<Partition> {
+        let now_ms = wall_clock_ms();
+        let stalled = self.partitions.iter().filter(|entry| entry.value().is_stalled(now_ms));
+        let mut stalled: Vec<Partition> = stalled.map(|entry| entry.key().clone()).collect();
+        stalled.sort();
+        metrics::gauge!("eddyline_partitions_stalled").set(stalled.len() as f64);
+        stalled
     }
 
     /// Everything at once.
@@ -242,15 +258,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl PartitionView {
+    /// Whether there is something to read, and none of it was for too long.
+    fn is_stalled(&self, now_ms: i64) -> bool {
+        self.lag.is_some_and(|lag| lag > 0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS
+    }
+
     fn status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
-        let is_stalled =
-            self.lag.is_some_and(|lag| lag > 0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS;
         PartitionStatus {
             topic: partition.topic.name().to_owned(),
             partition: partition.number,
             next_offset: self.next_offset,
             lag_records: self.lag,
-            is_stalled,
+            is_stalled: self.is_stalled(now_ms),
         }
     }
 }
@@ -277,11 +296,42 @@ impl std::fmt::Display for Status {
                 )?,
             }
         }
+        let cut: Vec<&str> = self.judges.iter().flat_map(|judge| &judge.partitions_cut).map(String::as_str).collect();
+        if !cut.is_empty() {
+            write!(f, ", cut off: {}", cut.join(" "))?;
+        }
         if self.judges.is_empty() {
             return f.write_str(", judged by another instance");
         }
         write!(f, ", {services} services, {templates} templates, {episodes} open episodes")?;
         let left = self.judges.iter().map(|judge| judge.warm_up_left_seconds).max().unwrap_or(0);
         if left > 0 { write!(f, ", warm-up {left} s left") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lags_and_does_not_move_for_a_minute_is_stalled() {
+        let mut view = PartitionView { lag: Some(3), next_offset: 7, moved_at_ms: 1_000 };
+        assert!(!view.is_stalled(1_000 + STALLED_AFTER_MS));
+        assert!(view.is_stalled(1_001 + STALLED_AFTER_MS));
+        view.lag = Some(0);
+        assert!(!view.is_stalled(1_001 + STALLED_AFTER_MS), "there is nothing to read");
+    }
+
+    #[test]
+    fn a_stalled_partition_is_named_and_nobody_is_ready_with_one() {
+        let (view, partition) = (View::default(), Partition::new(crate::record::Topic::new("logs"), 0));
+        view.lag(&partition, 3);
+        view.progress(&partition, 7, &Outcomes::default());
+        assert!(view.stalled().is_empty() && view.is_ready());
+        if let Some(mut entry) = view.partitions.get_mut(&partition) {
+            entry.moved_at_ms -= STALLED_AFTER_MS + 1_000;
+        }
+        assert_eq!(view.stalled(), [partition]);
+        assert!(!view.is_ready());
     }
 }

@@ -5,9 +5,15 @@ use crate::record::Reject;
 
 /// The record for the dead-letter topic: the original bytes, key, headers and timestamp. Its own headers of the names used
 /// here come first, ours last, so a reader that takes the last one reads ours.
-pub fn dead_letter(original: &Original<'_>, reason: Reject) -> OutputRecord {
+///
+/// `panic` is what the panic said, where that is the reason.
+pub fn dead_letter(original: &Original<'_>, reason: Reject, panic: Option<&str>) -> OutputRecord {
+    let reason = match panic {
+        Some(text) => format!("{reason}: {text}"),
+        None => reason.to_string(),
+    };
     let headers = vec![
-        Header::new("eddyline-dlq-reason", reason.to_string()),
+        Header::new("eddyline-dlq-reason", reason),
         Header::new("eddyline-dlq-topic", original.partition.topic.name()),
         Header::new("eddyline-dlq-partition", original.partition.number.to_string()),
         Header::new("eddyline-dlq-offset", original.offset.0.to_string()),
@@ -32,7 +38,7 @@ mod tests {
             value: Some(value),
             headers: &[("h", None)],
         };
-        let letter = dead_letter(&original, Reject::Binary);
+        let letter = dead_letter(&original, Reject::Binary, None);
         assert_eq!((letter.value.as_deref(), letter.key.as_deref()), (Some(value), Some(&b"k"[..])));
         assert_eq!((letter.timestamp_ms, letter.partition), (Some(7), None));
         let said: Vec<_> = letter.headers.iter().map(|h| (h.name.as_ref(), h.value.as_deref())).collect();

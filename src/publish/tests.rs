@@ -163,7 +163,7 @@ fn sample_of(text: &str) -> Sample {
     });
     let mut cells = collector.take().into_values().flat_map(BTreeMap::into_values);
     let tally = cells.next().unwrap().templates.into_values().next().unwrap();
-    tally.sample.unwrap()
+    *tally.sample.unwrap()
 }
 
 #[test]

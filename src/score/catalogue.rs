@@ -3,16 +3,18 @@
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
 //! longest time. A flood of new names so displaces itself and not what is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::decay::Decayed;
+use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate};
+use super::side_by_side::for_each_template;
 use super::{ClosedSecond, TemplateFacts};
-use crate::record::{Level, Second, Service, TemplateId};
+use crate::record::{Second, Service, TemplateId};
 use crate::template::{Merge, Merges};
-use crate::vectorise::{Cell, SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
+use crate::vectorise::{Cell, Sample, Walk};
 
 /// How many templates are remembered of one service.
 pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
@@ -20,84 +22,9 @@ pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
-/// For how long a template keeps the gravest level it was seen at, in seconds: a day.
-const LEVEL_SECONDS: i64 = 86_400;
-/// Half-life of what makes a template or service worth remembering: a week.
-const HALF_LIFE_SECONDS: f64 = 7.0 * 86_400.0;
-
 /// A service, as the models know it: never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceNumber(pub u32);
-
-/// What is known of a template of a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KnownTemplate {
-    /// When it was first seen.
-    pub birth: Second,
-    /// When it was last seen.
-    pub last_seen: Second,
-    /// The gravest level it was seen at; one that did not come again for a day gives way to what comes now.
-    pub level: Level,
-    /// When it was last seen at that level.
-    level_seen: Second,
-    lines: Decayed,
-    text: Option<Arc<str>>,
-    first: Option<Sample>,
-    recent: Option<Sample>,
-}
-
-impl KnownTemplate {
-    fn new(now: Second) -> Self {
-        let (lines, level) = (Decayed::new(now), Level::Trace);
-        Self { birth: now, last_seen: now, level, level_seen: now, lines, text: None, first: None, recent: None }
-    }
-
-    fn meet(&mut self, tally: &TemplateTally, now: Second) {
-        self.last_seen = now;
-        let level = tally.level();
-        if level >= self.level || now.since(self.level_seen) > LEVEL_SECONDS {
-            (self.level, self.level_seen) = (level, now);
-        }
-        self.lines.add((tally.total() + tally.late) as f64, now, HALF_LIFE_SECONDS);
-        if self.text.is_none() {
-            self.text = tally.skeleton.as_ref().map(shown);
-        }
-        let Some(sample) = &tally.sample else { return };
-        if self.first.is_none() {
-            self.first = Some(sample.clone());
-        }
-        let minute = |sample: &Sample| sample.time.second().0.div_euclid(60);
-        let better = self.recent.as_ref().is_none_or(|kept| match minute(sample).cmp(&minute(kept)) {
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Equal => sample < kept,
-            std::cmp::Ordering::Less => false,
-        });
-        if better {
-            self.recent = Some(sample.clone());
-        }
-    }
-
-    /// Takes in a template that was merged into this one, which now has this text.
-    fn absorb(&mut self, other: Self, text: &Arc<str>, now: Second) {
-        self.birth = self.birth.min(other.birth);
-        self.last_seen = self.last_seen.max(other.last_seen);
-        self.level = self.level.max(other.level);
-        self.lines.add(other.lines.at(now, HALF_LIFE_SECONDS), now, HALF_LIFE_SECONDS);
-        self.text = Some(shown(text));
-        self.first = self.first.take().into_iter().chain(other.first).min();
-        self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
-    }
-
-    /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.
-    pub fn text(&self) -> Arc<str> {
-        self.text.clone().or_else(|| self.sample().map(Sample::shown)).unwrap_or_else(|| Arc::from("?"))
-    }
-
-    /// The smallest sample of the latest minute that brought one.
-    pub fn sample(&self) -> Option<&Sample> {
-        self.recent.as_ref().or(self.first.as_ref())
-    }
-}
 
 /// What is known of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,23 +50,28 @@ impl KnownService {
 
     /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these.
     fn fold(&mut self, cell: &mut Cell, now: Second) -> Vec<Merge> {
-        let mut ids: Vec<TemplateId> = cell.templates.keys().copied().collect();
-        ids.sort_unstable();
-        let mut news = Vec::new();
-        for &id in &ids {
-            let Some(tally) = cell.templates.get(&id) else { continue };
+        let (mut news, mut parts) = (Vec::new(), Vec::new());
+        // In any order: each is counted for itself.
+        for (&id, tally) in &cell.templates {
             let lines = tally.total() + tally.late;
-            match &tally.skeleton {
-                _ if self.merges.contains(id) => self.merges.count(id, lines, now),
-                Some(text) => news.push((id, Arc::clone(text), lines)),
-                None => {}
+            match (self.merges.count(id, lines, now), &tally.skeleton) {
+                (Some(root), _) if root == id => {}
+                (Some(_), _) => parts.push(id),
+                (None, Some(text)) => news.push((id, Arc::clone(text), lines)),
+                (None, None) => {}
             }
         }
+        if !news.is_empty() {
+            // What is new may make any of them a part of another one.
+            parts = cell.templates.keys().copied().collect();
+        }
+        news.sort_unstable_by_key(|&(id, ..)| id);
+        parts.sort_unstable();
         let mut merges = Vec::new();
         for (id, text, lines) in news {
             merges.extend(self.merges.meet(id, &text, lines, now));
         }
-        for id in ids {
+        for id in parts {
             let into = self.merges.resolve(id);
             if into != id {
                 let merge = merges.iter().rev().find(|merge| merge.into == into);
@@ -169,6 +101,11 @@ impl KnownService {
         self.templates.get(&id)
     }
 
+    /// All templates of it, in the order of their ids.
+    pub(super) fn templates(&self) -> impl Iterator<Item = (&TemplateId, &KnownTemplate)> {
+        self.templates.iter()
+    }
+
     /// How many templates of it are known.
     pub fn template_count(&self) -> usize {
         self.templates.len()
@@ -178,10 +115,11 @@ impl KnownService {
         self.last_seen = now;
         self.trained_lines += cell.total();
         self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
-        // In any order: each is met for itself.
-        for (&id, tally) in &cell.templates {
-            self.templates.entry(id).or_insert_with(|| KnownTemplate::new(now)).meet(tally, now);
-        }
+        let tallies = cell.sorted_templates();
+        let new = |_| KnownTemplate::new(now);
+        for_each_template(&mut self.templates, tallies.len(), tallies.into_iter(), new, |tally, known| {
+            known.meet(tally, now)
+        });
     }
 
     /// Forgets the least valuable templates until `keep` are left. O(n log n).
@@ -230,31 +168,20 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Merges templates, and counts the lines of those that were merged as lines of what they are part of now. Before anyone
-    /// else sees the second, so that nobody sees what is no template any more.
-    pub(super) fn fold(&mut self, second: &mut ClosedSecond) -> Vec<Merged> {
+    /// Meets what a second brings: merges templates, counts the lines of those that were merged as lines of what they are part
+    /// of now, and remembers what is left. Before anyone else sees the second, so that nobody sees what is no template any
+    /// more. Returns what had to be forgotten for it, and what was merged.
+    pub(super) fn meet(&mut self, second: &mut ClosedSecond) -> (Gone, Vec<Merged>) {
         let now = second.second;
-        let mut merged = Vec::new();
+        self.meet_services(second);
+        let (mut gone, mut merged) = (Gone::default(), Vec::new());
+        let mut known_services = Walk::along(self.services.iter_mut());
         for (service, cell) in &mut second.cells {
-            let known = known(&mut self.services, &mut self.next_number, service, now);
+            let Some(known) = known_services.find(service) else { continue };
             let before = known.templates.len();
-            let merges = known.fold(cell, now);
-            self.template_count = self.template_count + known.templates.len() - before;
-            let number = known.number;
+            let (number, merges) = (known.number, known.fold(cell, now));
             let named = |merge: Merge| Merged { service: service.clone(), number, from: merge.from, into: merge.into };
             merged.extend(merges.into_iter().map(named));
-        }
-        merged
-    }
-
-    /// Meets what a second brings. Returns what had to be forgotten for it.
-    pub(super) fn meet(&mut self, second: &ClosedSecond) -> Gone {
-        let mut gone = Gone::default();
-        let now = second.second;
-        for (service, cell) in &second.cells {
-            self.domains.entry(service.environment.clone()).or_insert(now);
-            let known = known(&mut self.services, &mut self.next_number, service, now);
-            let before = known.templates.len();
             known.meet(cell, now);
             if known.templates.len() > TEMPLATES_PER_SERVICE_MAX {
                 known.shrink(TEMPLATES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
@@ -264,7 +191,20 @@ impl Catalogue {
         self.shrink_services(now, &mut gone);
         self.shrink_templates(now, &mut gone);
         self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
-        gone
+        (gone, merged)
+    }
+
+    /// Gives new services their numbers.
+    fn meet_services(&mut self, second: &ClosedSecond) {
+        let now = second.second;
+        let mut known = Walk::along(self.services.iter());
+        let news: Vec<&Service> = second.cells.keys().filter(|service| known.find(service).is_none()).collect();
+        for service in news {
+            self.domains.entry(service.environment.clone()).or_insert(now);
+            let number = ServiceNumber(self.next_number);
+            self.next_number = self.next_number.wrapping_add(1);
+            self.services.insert(service.clone(), KnownService::new(number, now));
+        }
     }
 
     fn shrink_services(&mut self, now: Second, gone: &mut Gone) {
@@ -336,79 +276,5 @@ impl Catalogue {
         let facts =
             TemplateFacts { id, text: known.text(), is_new: known.birth == now, first_seen, level: known.level };
         Some((facts, known.sample()))
-    }
-}
-
-fn known<'a>(
-    services: &'a mut BTreeMap<Service, KnownService>,
-    next_number: &mut u32,
-    service: &Service,
-    now: Second,
-) -> &'a mut KnownService {
-    services.entry(service.clone()).or_insert_with(|| {
-        let number = ServiceNumber(*next_number);
-        *next_number = next_number.wrapping_add(1);
-        KnownService::new(number, now)
-    })
-}
-
-/// What is kept of a text: all of it, or its first words and an ellipsis.
-fn shown(text: &Arc<str>) -> Arc<str> {
-    match beginning(text, SAMPLE_BYTES_MAX) {
-        (_, false) => Arc::clone(text),
-        (words, true) => with_ellipsis(words),
-    }
-}
-
-/// A template that was seen in the second.
-pub(super) struct Sight<'a> {
-    pub(super) id: TemplateId,
-    pub(super) tally: &'a TemplateTally,
-    pub(super) known: &'a KnownTemplate,
-}
-
-impl Sight<'_> {
-    /// Lines in time that count for rates: those for debugging do not, since to switch them on is no trouble.
-    pub(super) fn lines(&self) -> u64 {
-        self.tally.countable()
-    }
-}
-
-/// A service that wrote in the second.
-pub(super) struct Active<'a> {
-    pub(super) service: &'a Service,
-    pub(super) cell: &'a Cell,
-    pub(super) known: &'a KnownService,
-    pub(super) templates: Vec<Sight<'a>>,
-}
-
-/// What the detectors are told of a second beside its sums.
-pub struct Known<'a> {
-    pub(super) catalogue: &'a Catalogue,
-    pub(super) active: Vec<Active<'a>>,
-    pub(super) gone: Gone,
-    /// Services whose silence was told before this second and lasts.
-    pub(super) silent: BTreeSet<ServiceNumber>,
-    pub(super) merged: Vec<Merged>,
-}
-
-impl<'a> Known<'a> {
-    pub(super) fn new(
-        catalogue: &'a Catalogue,
-        second: &'a ClosedSecond,
-        (gone, merged): (Gone, Vec<Merged>),
-        mut silent: BTreeSet<ServiceNumber>,
-    ) -> Self {
-        let mut active = Vec::with_capacity(second.cells.len());
-        for (service, cell) in &second.cells {
-            let Some(known) = catalogue.services.get(service) else { continue };
-            if cell.total() > 0 {
-                silent.remove(&known.number);
-            }
-            let sights = cell.sorted_templates().into_iter();
-            let sights = sights.filter_map(|(id, tally)| Some(Sight { id, tally, known: known.templates.get(&id)? }));
-            active.push(Active { service, cell, known, templates: sights.collect() });
-        }
-        Self { catalogue, active, gone, silent, merged }
     }
 }

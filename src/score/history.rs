@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Active, Known, ServiceNumber};
+use super::catalogue::ServiceNumber;
+use super::sight::{Active, Known};
 use super::{Window, WindowFacts};
 use crate::record::{Offset, Partition, Second, TimeBasis, Topic};
 

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Active, Known, KnownService, ServiceNumber};
+use super::catalogue::{KnownService, ServiceNumber};
 use super::decay::remaining;
 use super::family::name_families;
 use super::micro_cluster::MicroClusters;
 use super::series::LEARN_LAG_SECONDS;
+use super::sight::{Active, Known};
 use super::{
     ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, NearestCluster, Severity,
     Subject, Told, Window,

@@ -9,16 +9,20 @@
 //! * **What was told is not learnt** ([`Told`]), so that a second occurrence is found again; what goes on for ten minutes is
 //!   adopted as the new normal.
 //! * **Everything has a limit and ages** in log time: services, templates, clusters.
-//! * A second costs O(services and templates with lines in it), and every tenth second of a service O(its templates).
+//! * A second in which any wrote costs O(services that are known, templates with lines in it), and every tenth second of a service
+//!   O(its templates).
 //!
 //! A service's first five minutes give nothing above a notice; in its first day nothing is worse than a warning, unless lines of
 //! error level say so.
 
+mod baseline;
 mod catalogue;
 mod decay;
 mod family;
 mod finding;
+mod gaps;
 mod history;
+mod known_template;
 mod micro_cluster;
 mod mix;
 mod novelty;
@@ -26,6 +30,8 @@ mod probability;
 mod rate;
 mod second;
 mod series;
+mod side_by_side;
+mod sight;
 mod silence;
 #[cfg(test)]
 mod tests;
@@ -36,11 +42,11 @@ use serde::{Deserialize, Serialize};
 use crate::record::{Second, Service, TemplateId};
 use crate::vectorise::Sample;
 
-pub use catalogue::{
-    Catalogue, Known, KnownService, KnownTemplate, SERVICES_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX,
-};
+pub use catalogue::{Catalogue, KnownService, SERVICES_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX};
 pub use finding::*;
+pub use known_template::KnownTemplate;
 pub use second::{ClosedSecond, Judgement, Status, Told, WindowFacts};
+pub use sight::Known;
 
 use history::History;
 use mix::Mixes;
@@ -83,9 +89,8 @@ impl Scorer {
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
-        let merged = self.catalogue.fold(second);
-        let gone = self.catalogue.meet(second);
-        let known = Known::new(&self.catalogue, second, (gone, merged), self.silence.silent());
+        let gone_and_merged = self.catalogue.meet(second);
+        let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent());
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
         let mut found = Judgement { merged, ..Judgement::default() };

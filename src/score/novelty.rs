@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Active, Known, ServiceNumber, Sight};
+use super::catalogue::ServiceNumber;
 use super::decay::{Decayed, remaining};
+use super::sight::{Active, Known, Sight};
 use super::{
     ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Severity, Subject, Told,
     WARM_UP_SECONDS, Window,

@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Active, Known, KnownService, ServiceNumber};
+use super::catalogue::{KnownService, ServiceNumber};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};
+use super::side_by_side::for_each_template;
+use super::sight::{Active, Known, Sight};
 use super::trial::{Traffic, Trial};
 use super::{ClosedSecond, Detect, FALSE_FINDINGS_PER_DAY, Figures, Judgement, Subject, Told, WARM_UP_SECONDS, Window};
 use crate::record::{Level, Second, Service, TemplateId};
@@ -188,14 +190,15 @@ impl ServiceRates {
 
     fn step(&mut self, now: Second, active: &Active<'_>, told: &[Window]) {
         let mut known = 0;
-        for sight in &active.templates {
+        let sights = active.templates.iter().map(|sight| (sight.id, sight));
+        let new = |sight: &Sight<'_>| Series::new(sight.known.birth);
+        for_each_template(&mut self.templates, active.templates.len(), sights, new, |sight, series| {
             let lines = sight.lines();
-            let series = self.templates.entry(sight.id).or_insert_with(|| Series::new(sight.known.birth));
             series.step(now, lines, told);
             if now.since(sight.known.birth) >= YOUNG_SECONDS {
                 known += lines;
             }
-        }
+        });
         if known > 0 || self.known.is_some() {
             self.known.get_or_insert_with(|| Series::new(now)).step(now, known, told);
         }
@@ -224,15 +227,13 @@ impl ServiceRates {
         for (series, level) in [(&mut self.warnings, Level::Warn), (&mut self.errors, Level::Error)] {
             Trial { subject: Subject::Level(level), level, ..trial }.hold(series, found);
         }
-        for sight in &active.templates {
-            if sight.lines() == 0 || now.since(sight.known.birth) < YOUNG_SECONDS {
-                continue;
-            }
-            if let Some(series) = self.templates.get_mut(&sight.id) {
-                let (subject, level) = (Subject::Template(sight.id), sight.known.level);
-                Trial { subject, level, traffic: traffic.as_ref(), ..trial }.hold(series, found);
-            }
-        }
+        let is_ripe = |sight: &&Sight<'_>| sight.lines() > 0 && now.since(sight.known.birth) >= YOUNG_SECONDS;
+        let sights = active.templates.iter().filter(is_ripe).map(|sight| (sight.id, sight));
+        let new = |sight: &Sight<'_>| Series::new(sight.known.birth);
+        for_each_template(&mut self.templates, active.templates.len(), sights, new, |sight, series| {
+            let (subject, level) = (Subject::Template(sight.id), sight.known.level);
+            Trial { subject, level, traffic: traffic.as_ref(), ..trial }.hold(series, found);
+        });
     }
 
     /// The volume of the known lines, and that only if the service writes less in all: a release that replaces the lines

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::Window;
+use super::baseline::{Baseline, Expectation};
 use crate::record::Second;
 
 /// Lengths of the windows in which lines are counted, in seconds, shortest first.
@@ -17,60 +18,12 @@ pub(super) const WINDOWS_SECONDS: [i64; 3] = [10, 60, 300];
 pub(super) const LEARN_LAG_SECONDS: i64 = 60;
 /// Seconds that have to be remembered: the longest window that is still to be learnt, and one touch in ten seconds.
 const KEPT_SECONDS: i64 = 300 + LEARN_LAG_SECONDS + 10;
-/// Half-life of what is usual, in windows.
-const HALF_LIFE_WINDOWS: f64 = 1_440.0;
 /// Weight of the prior variance, in windows.
 const PRIOR_WINDOWS: f64 = 6.0;
 /// Squared coefficient of variation that the prior expects beyond Poisson.
 const PRIOR_VARIATION: f64 = 0.25;
 /// A longer window is believed once it was seen this often; before that the shortest one speaks for it.
 const BELIEVED_WINDOWS: f64 = 10.0;
-
-/// What is usual for windows of one length: decayed weight, mean and sum of squared deviations.
-///
-/// Source: the weighted incremental variance of West, "Updating mean and variance estimates" (CACM 1979), with decay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Baseline {
-    windows: f64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Baseline {
-    fn learn(&mut self, count: f64) {
-        let kept = libm::exp2(-1.0 / HALF_LIFE_WINDOWS);
-        self.windows = self.windows * kept + 1.0;
-        let deviation = count - self.mean;
-        self.mean += deviation / self.windows;
-        self.squares = self.squares * kept + deviation * (count - self.mean);
-    }
-
-    /// Takes in the windows of another one: of counts that are added up, as if they were independent. The shorter past of the
-    /// two had no lines before it began.
-    fn absorb(&mut self, other: Self) {
-        let windows = self.windows.max(other.windows);
-        if windows <= 0.0 {
-            return;
-        }
-        let moments = |of: Self| {
-            let mean = of.mean * of.windows / windows;
-            let squares = of.squares + of.windows * of.mean * of.mean - windows * mean * mean;
-            (mean, squares.max(0.0))
-        };
-        let (one, two) = (moments(*self), moments(other));
-        *self = Self { windows, mean: one.0 + two.0, squares: one.1 + two.1 };
-    }
-
-    /// Learns `windows` windows without a line, in closed form.
-    fn learn_nothing(&mut self, windows: i64) {
-        let kept = libm::exp2(-(windows as f64) / HALF_LIFE_WINDOWS);
-        let added = (1.0 - kept) / (1.0 - libm::exp2(-1.0 / HALF_LIFE_WINDOWS));
-        let old = self.windows * kept;
-        self.squares = self.squares * kept + self.mean * self.mean * old * added / (old + added);
-        self.mean = self.mean * old / (old + added);
-        self.windows = old + added;
-    }
-}
 
 /// The lines of one second. `counted` is what they count as: themselves, or what was expected where they were reported.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,22 +48,6 @@ struct Sum {
     counted: f64,
     /// The place of its first moment.
     first: usize,
-}
-
-/// What is expected of a window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Expectation {
-    pub(super) mean: f64,
-    /// Of the prediction: it contains how uncertain the mean is.
-    pub(super) variance: f64,
-}
-
-impl Expectation {
-    /// The range that holds about 95 % of the windows, by the normal approximation.
-    pub(super) fn band(self) -> (f64, f64) {
-        let half = 1.96 * libm::sqrt(self.variance);
-        ((self.mean - half).max(0.0), self.mean + half)
-    }
 }
 
 /// A deviation that goes on.

@@ -103,7 +103,7 @@ fn add(cell: &mut Cell, now: Second, template: u64, level: Level, lines: u64) {
     let tally = cell.templates.entry(TemplateId(template)).or_default();
     tally.lines[level.index()] += lines;
     tally.skeleton = Some(Arc::from(format!("template {template}").as_str()));
-    tally.sample = Some(Sample {
+    tally.sample = Some(Box::new(Sample {
         time: now.start(),
         text_hash: template,
         topic: Arc::from("logs"),
@@ -112,7 +112,7 @@ fn add(cell: &mut Cell, now: Second, template: u64, level: Level, lines: u64) {
         text: Arc::from("a line"),
         truncated: false,
         host: None,
-    });
+    }));
     cell.lines[level.index()] += lines;
     cell.hosts.insert(Arc::from("host-1"), lines);
     cell.ranges.insert(Partition::new(Topic::new("logs"), 0), (Offset(now.0), Offset(now.0 + 1)));

@@ -3,8 +3,9 @@
 //! Three windows are tried, and the most surprising speaks. A finding needs a least effect and a probability below the
 //! threshold; what was reported counts as expected from then on, and what goes on for ten minutes is adopted.
 
+use super::baseline::Expectation;
 use super::probability::negative_binomial;
-use super::series::{Expectation, Series, WINDOWS_SECONDS};
+use super::series::{Series, WINDOWS_SECONDS};
 use super::{Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Severity, Subject, Window};
 use crate::record::{Level, Second, Service};
 

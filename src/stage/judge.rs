@@ -1,12 +1,14 @@
 //! The second stage: tallies become events. A pure function of the tallies topic.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::merge::{Gap, Merger, MergerSnapshot};
 use crate::decide::{Decider, Episode, Message};
-use crate::record::Second;
+use crate::record::{Partition, Second};
 use crate::score::Scorer;
-use crate::vectorise::wire::{Flush, WireError};
+use crate::vectorise::wire::{Cut, Flush, WireError};
 
 /// A snapshot that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +74,16 @@ impl Judge {
     /// How many partitions there are, as far as is known, and how many have reported: nothing is judged before all have.
     pub fn reporting(&self) -> (usize, usize) {
         self.merger.reporting()
+    }
+
+    /// The partitions that are cut off: nobody is heard of them, or they have not caught up yet.
+    pub fn cut(&self) -> &BTreeSet<Partition> {
+        self.merger.cut()
+    }
+
+    /// The partitions that hold the others back, as cuts that would end this when they are read from the tallies.
+    pub fn holding_back(&self) -> Vec<Cut> {
+        self.merger.holding_back()
     }
 
     /// How many seconds wait for a partition that lags.

@@ -4,15 +4,18 @@
 //! seconds are closed with which sums depends on the promises alone, never on when they were read; where a line breaks a
 //! promise (only a clock can tell that a partition is idle), its sums are counted as late in the next open second, and the
 //! result is what a replay of the same tallies gives.
+//!
+//! A partition that nobody is heard of would hold all others back. It is cut off by a record in the tallies; until it has
+//! caught up, the seconds that are closed without it are partial, and its lines for them are late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Partition, Second, Service, StreamTime, Topic};
 use crate::score::ClosedSecond;
-use crate::vectorise::wire::{Flush, Progress};
-use crate::vectorise::{Cell, fold_services};
+use crate::vectorise::wire::{Cut, Flush, Progress};
+use crate::vectorise::{Cell, Walk, fold_services};
 
 /// After this many empty seconds in a row nothing is left that time could change: further empty ones are passed over.
 pub(super) const EMPTY_SECONDS_MAX: i64 = 7_200;
@@ -41,6 +44,25 @@ fn meaning(expected: &i64, found: &i64) -> &'static str {
     } else {
         "records were counted twice"
     }
+}
+
+/// Adds the cells of services, each of which stays within its limits.
+fn merge_cells(sums: &mut BTreeMap<Service, Cell>, cells: BTreeMap<Service, Cell>) {
+    let mut known = Walk::along(sums.iter_mut());
+    let mut news = Vec::new();
+    for (service, mut cell) in cells {
+        match known.find(&service) {
+            Some(sum) => {
+                sum.merge(cell);
+                sum.fold();
+            }
+            None => {
+                cell.fold();
+                news.push((service, cell));
+            }
+        }
+    }
+    sums.append(&mut news.into_iter().collect());
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,6 +104,8 @@ pub(super) struct Merger {
     folded_services: u64,
     /// The span of seconds of which lines were lost.
     partial: Option<(Second, Second)>,
+    /// Partitions that hold nobody back although they have not come as far as the others.
+    cut: BTreeSet<Partition>,
 }
 
 impl Merger {
@@ -92,13 +116,13 @@ impl Merger {
             let is_late = self.closed.is_some_and(|closed| second <= closed);
             let second = if is_late { self.closed.unwrap_or(second).plus(1) } else { second };
             let open = self.open.entry(second).or_default();
-            for (service, cell) in cells {
-                let cell = if is_late { cell.into_late() } else { cell };
-                let sums = open.entry(service).or_default();
-                sums.merge(cell);
-                sums.fold();
-            }
+            let cells =
+                cells.into_iter().map(|(service, cell)| (service, if is_late { cell.into_late() } else { cell }));
+            merge_cells(open, cells.collect());
             self.folded_services += fold_services(open) as u64;
+        }
+        for cut in flush.cuts {
+            self.cut_off(cut);
         }
         flush.progress.into_iter().filter_map(|progress| self.report(progress)).collect()
     }
@@ -113,6 +137,7 @@ impl Merger {
             *partitions = self.roster.get(topic).copied().unwrap_or(0).max(*partitions);
         }
         self.reported.retain(|partition, _| roster.contains_key(&partition.topic));
+        self.cut.retain(|partition| roster.contains_key(&partition.topic));
         self.roster = roster;
     }
 
@@ -120,15 +145,71 @@ impl Merger {
         let (partition, found) = (progress.partition.clone(), progress.from.0);
         let Some(reported) = self.reported.get_mut(&partition) else {
             let Progress { to, complete_until, idle, .. } = progress;
-            self.reported.insert(partition, Reported { next: to.0, complete_until, idle, lost_since: None });
+            let reported = Reported { next: to.0, complete_until, idle, lost_since: None };
+            self.rejoin(&partition, &reported);
+            self.reported.insert(partition, reported);
             return None;
         };
         let expected = reported.next;
-        if let Some((since, until)) = reported.take(&progress) {
-            let whole = self.partial.unwrap_or((since, until));
-            self.partial = Some((whole.0.min(since), whole.1.max(until)));
+        let partial = reported.take(&progress);
+        let reported = reported.clone();
+        self.rejoin(&partition, &reported);
+        if let Some((since, until)) = partial {
+            self.add_partial(since, until);
         }
         (expected != found).then_some(Gap { partition, expected, found })
+    }
+
+    fn add_partial(&mut self, since: Second, until: Second) {
+        let whole = self.partial.unwrap_or((since, until));
+        self.partial = Some((whole.0.min(since), whole.1.max(until)));
+    }
+
+    /// A cut takes effect, unless the partition was heard of while it was on its way.
+    fn cut_off(&mut self, cut: Cut) {
+        let reached = self.reported.get(&cut.partition).and_then(|reported| reported.complete_until);
+        if reached == cut.complete_until {
+            self.cut.insert(cut.partition);
+        }
+    }
+
+    /// A partition that was cut off and has come as far as what is closed is like the others again.
+    fn rejoin(&mut self, partition: &Partition, reported: &Reported) {
+        let closed = self.closed;
+        let has_caught_up =
+            reported.complete_until.is_some_and(|until| closed.is_none_or(|closed| until.second() > closed));
+        if (has_caught_up || reported.idle)
+            && self.cut.remove(partition)
+            && let Some(closed) = closed
+        {
+            self.add_partial(closed, closed.plus(1 + PARTIAL_AFTER_LOSS_SECONDS));
+        }
+    }
+
+    /// The partitions that are cut off.
+    pub(super) fn cut(&self) -> &BTreeSet<Partition> {
+        &self.cut
+    }
+
+    /// The partitions that hold back a second which another one has passed, as cuts that would end this. Of those that are
+    /// behind only the furthest behind: who is ahead of it may wait for it, and says nothing meanwhile.
+    pub(super) fn holding_back(&self) -> Vec<Cut> {
+        let is_cut = |partition: &Partition| self.cut.contains(partition);
+        let unreported = self.roster.iter().flat_map(|(topic, &partitions)| {
+            (0..partitions).filter_map(|number| Some(Partition::new(topic.clone(), i32::try_from(number).ok()?)))
+        });
+        let unreported = unreported.filter(|partition| !self.reported.contains_key(partition)).map(|p| (p, None));
+        let busy = self.reported.iter().filter(|(_, reported)| !reported.idle);
+        let busy = busy.map(|(partition, reported)| (partition.clone(), reported.complete_until));
+        let holding: Vec<_> = unreported.chain(busy).filter(|(partition, _)| !is_cut(partition)).collect();
+        let second = |until: Option<StreamTime>| until.map(StreamTime::second);
+        let furthest = self.reported.iter().filter(|(p, _)| !is_cut(p)).map(|(_, r)| second(r.complete_until)).max();
+        let Some(last) = holding.iter().map(|&(_, until)| second(until)).min() else { return Vec::new() };
+        if furthest.is_none_or(|furthest| furthest <= last) {
+            return Vec::new();
+        }
+        let last = holding.into_iter().filter(|&(_, until)| second(until) == last);
+        last.map(|(partition, complete_until)| Cut { partition, complete_until }).collect()
     }
 
     /// The next second that is complete, in turn; `None` where there is none.
@@ -166,21 +247,25 @@ impl Merger {
         self.folded_services
     }
 
-    /// Every partition that there is has reported, and those that are not idle have promised up to here; when all are
-    /// idle, the furthest promise counts.
+    /// Every partition that there is has reported, and those that are neither idle nor cut off have promised up to here; when there
+    /// is none of those, the furthest promise counts.
     fn complete_until(&self) -> Option<StreamTime> {
         let is_known = |topic: &Topic, number: u32| {
-            i32::try_from(number).is_ok_and(|number| self.reported.contains_key(&Partition::new(topic.clone(), number)))
+            i32::try_from(number).is_ok_and(|number| {
+                let partition = Partition::new(topic.clone(), number);
+                self.reported.contains_key(&partition) || self.cut.contains(&partition)
+            })
         };
         let all_reported =
             self.roster.iter().all(|(topic, &partitions)| (0..partitions).all(|number| is_known(topic, number)));
         if !all_reported || self.reported.is_empty() {
             return None;
         }
-        if self.reported.values().all(|reported| reported.idle) {
+        let busy = self.reported.iter().filter(|(partition, r)| !r.idle && !self.cut.contains(*partition));
+        let mut busy = busy.map(|(_, reported)| reported.complete_until).peekable();
+        if busy.peek().is_none() {
             return self.reported.values().filter_map(|reported| reported.complete_until).max();
         }
-        let mut busy = self.reported.values().filter(|reported| !reported.idle).map(|reported| reported.complete_until);
         busy.try_fold(StreamTime(i64::MAX), |earliest, promised| Some(earliest.min(promised?)))
     }
 
@@ -199,7 +284,8 @@ impl Merger {
         if !cells.is_empty() {
             self.last_filled = Some(next);
         }
-        let is_partial = self.partial.is_some_and(|(since, until)| (since..until).contains(&next));
+        let is_partial =
+            !self.cut.is_empty() || self.partial.is_some_and(|(since, until)| (since..until).contains(&next));
         Some(ClosedSecond { second: next, cells, is_partial })
     }
 }
@@ -213,11 +299,13 @@ pub(super) struct MergerSnapshot {
     last_filled: Option<Second>,
     folded_services: u64,
     partial: Option<(Second, Second)>,
+    cut: Vec<(String, i32)>,
 }
 
 impl Merger {
     pub(super) fn snapshot(&self) -> MergerSnapshot {
-        let open = Flush { roster: self.roster.clone(), cells: self.open.clone(), progress: Vec::new() };
+        let open =
+            Flush { roster: self.roster.clone(), cells: self.open.clone(), progress: Vec::new(), cuts: Vec::new() };
         let reported = self.reported.iter();
         MergerSnapshot {
             open: open.encode(),
@@ -226,6 +314,7 @@ impl Merger {
             last_filled: self.last_filled,
             folded_services: self.folded_services,
             partial: self.partial,
+            cut: self.cut.iter().map(|partition| (partition.topic.name().to_owned(), partition.number)).collect(),
         }
     }
 
@@ -240,6 +329,7 @@ impl Merger {
             last_filled: snapshot.last_filled,
             folded_services: snapshot.folded_services,
             partial: snapshot.partial,
+            cut: snapshot.cut.iter().map(|(topic, number)| Partition::new(Topic::new(topic), *number)).collect(),
         })
     }
 }
@@ -299,6 +389,59 @@ mod tests {
         merger.add(flush(&[(12, 5)], &[(1, 0, 5, Some(12), false)], 2));
         merger.add(flush(&[], &[(0, 1, 1, Some(40), false), (1, 5, 5, Some(40), false)], 2));
         assert_eq!(closed(&mut merger).first(), Some(&(30, 0, 5)));
+    }
+
+    fn cut(number: i32, until_s: Option<i64>) -> Flush {
+        let partition = Partition::new(Topic::new("logs"), number);
+        let complete_until = until_s.map(|second| Second(second).start());
+        Flush { cuts: vec![Cut { partition, complete_until }], ..Flush::default() }
+    }
+
+    #[test]
+    fn a_partition_that_is_cut_off_holds_nobody_back_until_it_has_caught_up() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(30), false), (1, 0, 0, Some(12), false)], 2));
+        assert_eq!(closed(&mut merger).last(), Some(&(11, 0, 0)));
+        let cuts = merger.holding_back();
+        assert_eq!(cuts, cut(1, Some(12)).cuts);
+        merger.add(Flush { cuts, ..Flush::default() });
+        assert_eq!(closed(&mut merger).last(), Some(&(29, 0, 0)));
+        assert_eq!(merger.holding_back(), [], "nobody is left who is behind");
+        // What it brings for seconds that are closed is late, and it does not hold back the next ones.
+        merger.add(flush(&[(20, 5)], &[(1, 0, 5, Some(21), false), (0, 1, 1, Some(32), false)], 2));
+        assert_eq!(closed(&mut merger), [(30, 0, 5), (31, 0, 0)]);
+        merger.add(flush(&[], &[(1, 5, 5, Some(34), false), (0, 1, 1, Some(40), false)], 2));
+        assert!(merger.cut().is_empty());
+        assert_eq!(closed(&mut merger).last(), Some(&(33, 0, 0)), "it has caught up and is waited for again");
+    }
+
+    #[test]
+    fn seconds_without_a_partition_that_is_cut_off_are_partial_and_so_are_those_behind_them() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(30), false), (1, 0, 0, Some(12), false)], 2));
+        while merger.next_closed().is_some_and(|second| !second.is_partial) {}
+        merger.add(cut(1, Some(12)));
+        assert!(merger.next_closed().is_some_and(|second| second.is_partial));
+        merger.add(flush(&[(200, 1)], &[(1, 0, 5, Some(300), false), (0, 1, 2, Some(300), false)], 2));
+        let seconds: Vec<_> = std::iter::from_fn(|| merger.next_closed()).collect();
+        let whole = seconds.iter().find(|second| !second.is_partial).unwrap().second.0;
+        assert!((12 + PARTIAL_AFTER_LOSS_SECONDS..100).contains(&whole), "{whole}");
+    }
+
+    #[test]
+    fn a_partition_that_never_reported_can_be_cut_off_and_one_that_was_heard_of_meanwhile_is_not() {
+        let mut merger = Merger::default();
+        merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(30), false)], 2));
+        assert_eq!((closed(&mut merger), merger.holding_back()), (vec![], cut(1, None).cuts));
+        merger.add(flush(&[], &[(1, 0, 1, Some(15), false)], 2));
+        merger.add(cut(1, None));
+        assert_eq!(closed(&mut merger).last(), Some(&(14, 0, 0)), "it was heard of");
+        merger.add(flush(&[], &[(0, 1, 1, Some(50), false)], 3));
+        merger.add(cut(2, None));
+        merger.add(cut(1, Some(15)));
+        assert_eq!(closed(&mut merger).last(), Some(&(49, 0, 0)));
+        let restored = Merger::restore(merger.snapshot()).unwrap();
+        assert_eq!(restored.cut(), merger.cut());
     }
 
     #[test]

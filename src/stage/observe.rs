@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::clock::PartitionClock;
 use crate::decode::{Decoder, Format};
 use crate::publish::Outcome;
-use crate::record::{NotALine, Offset, Partition, Record, StreamTime, TimeBasis, Topic};
+use crate::record::{NotALine, Offset, Partition, Record, Reject, StreamTime, TimeBasis, Topic};
 use crate::template::Skeletoniser;
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Collector, Line};
@@ -134,6 +134,19 @@ impl Observer {
         Some(Outcome::Decoded { template: skeleton.id, service, level: decoded.level, time })
     }
 
+    /// A record that is not looked at, because a stage panicked on it: it is accounted for as one that cannot be decoded. `None`
+    /// as for [`Observer::record`].
+    pub fn set_aside(&mut self, partition: &Partition, offset: Offset) -> Option<Outcome<'static>> {
+        let clock = self.clocks.get_mut(partition)?;
+        if offset < clock.to {
+            return None;
+        }
+        clock.to = offset.next();
+        clock.dirty = true;
+        clock.outcomes.rejects += 1;
+        Some(Outcome::Rejected(Reject::Panic))
+    }
+
     /// A partition has nothing more to read at this wall time.
     pub fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
         if let Some(clock) = self.clocks.get_mut(partition) {
@@ -191,7 +204,7 @@ impl Observer {
             clock.dirty = false;
             progress
         });
-        Flush { roster, cells, progress: progress.collect() }
+        Flush { roster, cells, progress: progress.collect(), cuts: Vec::new() }
     }
 
     /// What to commit: of each partition the next offset and the metadata beside it.

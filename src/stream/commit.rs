@@ -209,6 +209,10 @@ mod tests {
         fn assign(&mut self, _: &[(Partition, Offset)]) -> Result<(), CommitError> {
             Ok(())
         }
+        fn rewind(&mut self, _: &[(Partition, Offset)]) -> Result<(), CommitError> {
+            Ok(())
+        }
+
         fn unassign(&mut self, _: &[Partition]) -> Result<(), CommitError> {
             Ok(())
         }

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::Snapshotter;
 use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
+use super::unheard::Unheard;
 use crate::ops::{JudgeMetrics, View};
-use crate::publish::{OutputRecord, Provenance, compose, records};
+use crate::publish::{Destination, OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
 use crate::stage::Judge;
-use crate::vectorise::wire::{Flush, Outcomes};
+use crate::vectorise::wire::{Cut, Flush, Outcomes};
 
 /// Positions are committed at least this often, also without events.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ const OUTPUTS_MAX: usize = 1_000;
 
 struct Judged {
     judge: Judge,
+    unheard: Unheard,
     live_from: Offset,
     position: Offset,
     committed: Offset,
@@ -62,6 +64,8 @@ impl Judging {
 
 impl Task for Judging {
     const NAME: &'static str = "judge";
+    /// What a tally would have changed would be missing in all that follows.
+    const SETS_ASIDE: bool = false;
 
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let live_from = committed.map_or(first, |committed| committed.offset);
@@ -74,7 +78,10 @@ impl Task for Judging {
         if live_from > from {
             info!(%partition, from = from.0, to = live_from.0, "reading the tallies again, publishing nothing");
         }
-        self.judges.insert(partition.clone(), Judged { judge, live_from, position: from, committed: live_from });
+        self.judges.insert(
+            partition.clone(),
+            Judged { judge, unheard: Unheard::default(), live_from, position: from, committed: live_from },
+        );
         self.view.judge_begins(partition, live_from > from);
         from
     }
@@ -96,7 +103,7 @@ impl Task for Judging {
         if offset < judged.position {
             return Ok(());
         }
-        let flush = match incoming.record.value.map(Flush::decode) {
+        let flush = match incoming.record.value.map(Flush::decode_for_judge) {
             Some(Ok(flush)) => flush,
             Some(Err(reason)) => {
                 return Err(format!(
@@ -112,6 +119,8 @@ impl Task for Judging {
             info!(%partition, "live");
         }
         judged.position = offset.next();
+        flush.progress.iter().for_each(|progress| judged.unheard.heard(&progress.partition));
+        let cut_before = judged.judge.cut().clone();
         for gap in judged.judge.flush(flush, &mut self.messages) {
             error!(%partition, offset = offset.0, "{gap}");
             self.metrics.gap();
@@ -125,12 +134,21 @@ impl Task for Judging {
             }
         }
         self.messages.clear();
+        if is_live {
+            self.metrics.cut(&cut_before, judged.judge.cut());
+            let cuts = judged.unheard.look(wall_ms, || judged.judge.holding_back());
+            if !cuts.is_empty() {
+                self.outputs.push(record_of(cuts, partition));
+            }
+        }
         if wall_ms.abs_diff(self.shown_at_ms) >= SHOW_EVERY_MS {
             self.shown_at_ms = wall_ms;
             self.view.judge(partition, &judged.judge, is_live);
         }
         Ok(())
     }
+
+    fn set_aside(&mut self, _: &Partition, _: &Incoming<'_>, _: &str) {}
 
     fn at_end(&mut self, partition: &Partition, _wall_ms: i64) {
         if let Some(judged) = self.judges.get(partition) {
@@ -172,5 +190,20 @@ impl Task for Judging {
                 transaction.offsets.insert(partition.clone(), (judged.position, String::new()));
             }
         }
+    }
+}
+
+/// The record of the tallies that cuts partitions off, once it is read.
+fn record_of(cuts: Vec<Cut>, tallies: &Partition) -> OutputRecord {
+    for cut in &cuts {
+        warn!(partition = %cut.partition, "nobody reads it, and it holds the others back: it is cut off");
+    }
+    OutputRecord {
+        destination: Destination::Tallies,
+        partition: Some(tallies.number),
+        key: None,
+        value: Some(Flush { cuts, ..Flush::default() }.encode()),
+        headers: Vec::new(),
+        timestamp_ms: None,
     }
 }

@@ -131,6 +131,12 @@ pub trait Log {
     /// Where the log is of no use any more.
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError>;
 
+    /// Reads partitions that are assigned from these offsets on, some of it once more. None is held any more.
+    ///
+    /// # Errors
+    /// Where the log is of no use any more.
+    fn rewind(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError>;
+
     /// Answers a revocation.
     ///
     /// # Errors

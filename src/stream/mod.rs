@@ -20,6 +20,7 @@ pub mod snapshot;
 mod snapshotter;
 pub mod supervise;
 mod task;
+mod unheard;
 mod worker;
 
 pub use directory::DirectoryStore;

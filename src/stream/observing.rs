@@ -22,17 +22,57 @@ const OUTPUT_BYTES_MAX: usize = 8 << 20;
 /// million that brokers allow unless told otherwise.
 const RECORD_BYTES: usize = 300_000;
 
+/// Dead letters and scored records that wait for the next transaction.
+#[derive(Default)]
+struct Outputs {
+    /// Whether every record is written again, with what was found in it.
+    is_scored: bool,
+    records: Vec<OutputRecord>,
+    bytes: usize,
+}
+
+impl Outputs {
+    /// Adds what has to be written for a record; `panic` is what a panic on it said.
+    fn push(&mut self, partition: &Partition, incoming: &Incoming<'_>, outcome: Outcome<'_>, panic: Option<&str>) {
+        let reject = match outcome {
+            Outcome::Rejected(reject) => Some(reject),
+            _ => None,
+        };
+        if !self.is_scored && reject.is_none() {
+            return;
+        }
+        let headers = (incoming.headers)();
+        let original = Original {
+            partition,
+            offset: incoming.record.offset,
+            timestamp_ms: incoming.record.timestamp.map(|(milliseconds, _)| milliseconds),
+            key: incoming.key,
+            value: incoming.record.value,
+            headers: &headers,
+        };
+        let scored = self.is_scored.then(|| publish::scored(&original, outcome));
+        for output in reject.map(|reject| publish::dead_letter(&original, reject, panic)).into_iter().chain(scored) {
+            self.bytes += output.size_bytes();
+            self.records.push(output);
+        }
+    }
+
+    fn take(&mut self) -> Vec<OutputRecord> {
+        self.bytes = 0;
+        std::mem::take(&mut self.records)
+    }
+}
+
 /// An observer between an input topic and the tallies.
 pub struct Observing {
     observer: Observer,
     flush_every: Duration,
-    scored: bool,
     tallies_partitions: i32,
     roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
     thread: usize,
     pace: Pace,
-    outputs: Vec<OutputRecord>,
-    output_bytes: usize,
+    outputs: Outputs,
+    has_set_aside: bool,
     metrics: ObserverMetrics,
     view: Arc<View>,
 }
@@ -48,13 +88,12 @@ impl Observing {
         Self {
             observer: Observer::new(config.format, config.lateness_ms),
             flush_every: Duration::from_millis(config.flush_ms),
-            scored: config.scored,
             tallies_partitions,
             roster,
             thread: 0,
             pace: Pace::default(),
-            outputs: Vec::new(),
-            output_bytes: 0,
+            outputs: Outputs { is_scored: config.scored, ..Outputs::default() },
+            has_set_aside: false,
             metrics: ObserverMetrics::default(),
             view,
         }
@@ -68,6 +107,7 @@ impl Observing {
 
 impl Task for Observing {
     const NAME: &'static str = "observe";
+    const SETS_ASIDE: bool = true;
 
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let from = committed.map_or(first, |committed| committed.offset);
@@ -87,8 +127,18 @@ impl Task for Observing {
 
     fn drop_all(&mut self) {
         self.observer.drop_all();
-        self.outputs.clear();
-        self.output_bytes = 0;
+        self.outputs.take();
+        self.has_set_aside = false;
+    }
+
+    fn set_aside(&mut self, partition: &Partition, incoming: &Incoming<'_>, panic: &str) {
+        let Some(outcome) = self.observer.set_aside(partition, incoming.record.offset) else {
+            self.metrics.passed_over();
+            return;
+        };
+        self.outputs.push(partition, incoming, outcome, Some(panic));
+        // Committed at once: the next that panics has nothing to be read again but what is between the two.
+        self.has_set_aside = true;
     }
 
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
@@ -96,27 +146,7 @@ impl Task for Observing {
             self.metrics.passed_over();
             return Ok(());
         };
-        let reject = match outcome {
-            Outcome::Rejected(reject) => Some(reject),
-            _ => None,
-        };
-        if !self.scored && reject.is_none() {
-            return Ok(());
-        }
-        let headers = (incoming.headers)();
-        let original = Original {
-            partition,
-            offset: incoming.record.offset,
-            timestamp_ms: incoming.record.timestamp.map(|(milliseconds, _)| milliseconds),
-            key: incoming.key,
-            value: incoming.record.value,
-            headers: &headers,
-        };
-        let scored = self.scored.then(|| publish::scored(&original, outcome));
-        for output in reject.map(|reject| publish::dead_letter(&original, reject)).into_iter().chain(scored) {
-            self.output_bytes += output.size_bytes();
-            self.outputs.push(output);
-        }
+        self.outputs.push(partition, incoming, outcome, None);
         Ok(())
     }
 
@@ -130,21 +160,22 @@ impl Task for Observing {
     }
 
     fn is_full(&self) -> bool {
-        self.observer.entries() >= ENTRIES_MAX || self.output_bytes >= OUTPUT_BYTES_MAX
+        self.has_set_aside || self.observer.entries() >= ENTRIES_MAX || self.outputs.bytes >= OUTPUT_BYTES_MAX
     }
 
     fn is_due(&self, since_commit: Duration, _caught_up: bool) -> bool {
-        self.is_full() || (since_commit >= self.flush_every && (self.observer.is_dirty() || !self.outputs.is_empty()))
+        self.is_full()
+            || (since_commit >= self.flush_every && (self.observer.is_dirty() || !self.outputs.records.is_empty()))
     }
 
     fn committed(&mut self, _is_last: bool) {}
 
     fn seal(&mut self, transaction: &mut Transaction) {
-        if !self.observer.is_dirty() && self.outputs.is_empty() {
+        if !self.observer.is_dirty() && self.outputs.records.is_empty() {
             return;
         }
-        transaction.outputs.append(&mut self.outputs);
-        self.output_bytes = 0;
+        transaction.outputs.append(&mut self.outputs.take());
+        self.has_set_aside = false;
         let flush = self.observer.flush((self.roster)());
         self.metrics.flushed(&flush, &self.view);
         for (partition, records) in split(flush, self.tallies_partitions) {

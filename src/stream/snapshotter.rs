@@ -1,6 +1,6 @@
 //! Takes snapshots of judges beside their work, and brings judges back from them.
 //!
-//! The judge's thread only serialises its state; compression and writing are done by a thread of this module, so that no
+//! The judge's thread only serialises its state; hashing, compression and writing are done by a thread of this module, so that no
 //! event waits for a snapshot. While one is being written no other is taken.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
 
-use super::snapshot::{Snapshot, SnapshotError, SnapshotStore, content_id};
+use super::snapshot::{Snapshot, SnapshotError, SnapshotStore};
 use crate::record::{Offset, Partition, Second};
 use crate::stage::Judge;
 
@@ -25,7 +25,8 @@ struct Job {
     offset: Offset,
     judged_until: Option<Second>,
     state: Vec<u8>,
-    parent: Option<String>,
+    /// The snapshot that the judge was restored from, if none was taken since.
+    restored: Option<String>,
     config_hash: String,
 }
 
@@ -43,7 +44,8 @@ pub struct Snapshotter {
 struct Taken {
     at: Instant,
     offset: Offset,
-    id: Option<String>,
+    /// The snapshot that the judge was restored from, until the first one is taken.
+    restored: Option<String>,
 }
 
 impl Snapshotter {
@@ -94,8 +96,8 @@ impl Snapshotter {
         let offset = Offset(snapshot.manifest.offset);
         info!(%partition, id = snapshot.manifest.id, offset = offset.0, bytes = snapshot.manifest.bytes.0,
             millis = started.elapsed().as_millis(), "restored");
-        let id = Some(snapshot.manifest.id);
-        self.taken.insert(partition.clone(), Taken { at: Instant::now(), offset, id });
+        let restored = Some(snapshot.manifest.id);
+        self.taken.insert(partition.clone(), Taken { at: Instant::now(), offset, restored });
         Some((judge, offset))
     }
 
@@ -104,7 +106,7 @@ impl Snapshotter {
         let taken = self.taken.entry(partition.clone()).or_insert_with(|| Taken {
             at: Instant::now(),
             offset: Offset(-1),
-            id: None,
+            restored: None,
         });
         let is_due = is_last || taken.at.elapsed() >= self.every;
         if !is_due || taken.offset == offset {
@@ -125,15 +127,14 @@ impl Snapshotter {
             offset,
             judged_until: judge.judged_until(),
             state,
-            parent: taken.id.clone(),
+            restored: taken.restored.clone(),
             config_hash: self.config_hash.clone(),
         };
-        let id = content_id(&job.state);
         let sent = if is_last { jobs.send(job).is_ok() } else { jobs.try_send(job).is_ok() };
         if sent {
             taken.at = Instant::now();
             taken.offset = offset;
-            taken.id = Some(id);
+            taken.restored = None;
         }
     }
 }
@@ -151,9 +152,11 @@ impl Drop for Snapshotter {
 }
 
 fn write_all(jobs: &Receiver<Job>, store: &Store) {
+    let mut written_last: BTreeMap<i32, String> = BTreeMap::new();
     while let Ok(job) = jobs.recv() {
         let started = Instant::now();
-        let Job { partition, offset, judged_until, state, parent, config_hash } = job;
+        let Job { partition, offset, judged_until, state, restored, config_hash } = job;
+        let parent = restored.or_else(|| written_last.get(&partition).cloned());
         let snapshot = Snapshot::new(&state, partition, offset, judged_until, &config_hash, parent);
         let written = snapshot.and_then(|snapshot| lock(store).save(&snapshot).map(|()| snapshot));
         match written {
@@ -162,6 +165,7 @@ fn write_all(jobs: &Receiver<Job>, store: &Store) {
                 gauge!("eddyline_snapshot_bytes").set(snapshot.manifest.bytes.1 as f64);
                 histogram!("eddyline_snapshot_write_seconds").record(started.elapsed());
                 debug!(id = snapshot.manifest.id, offset = offset.0, bytes = snapshot.manifest.bytes.1, "snapshot");
+                written_last.insert(partition, snapshot.manifest.id);
             }
             Err(reason) => {
                 counter!("eddyline_snapshots_total", "result" => "failed").increment(1);

@@ -9,6 +9,8 @@ use crate::record::{Offset, Partition};
 pub trait Task {
     /// The stage's name in metrics.
     const NAME: &'static str;
+    /// Whether a record on which it panics can be set aside. Where not, the worker ends with it.
+    const SETS_ASIDE: bool;
 
     /// A partition is read from now on. Returns the offset to begin at, given what was committed and what is still there.
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset;
@@ -24,6 +26,10 @@ pub trait Task {
     /// # Errors
     /// Where going on would publish something wrong; says what to do.
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String>;
+
+    /// A record on which it panicked when it was read before, with what the panic said. It is accounted for, and nothing else
+    /// is done with it. Never called where it [sets nothing aside](Self::SETS_ASIDE).
+    fn set_aside(&mut self, partition: &Partition, incoming: &Incoming<'_>, panic: &str);
 
     /// A partition has nothing more to read.
     fn at_end(&mut self, partition: &Partition, wall_ms: i64);

@@ -1,19 +1,25 @@
 //! The loop.
 
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use metrics::{Histogram, histogram};
-use tracing::{debug, info, warn};
+use metrics::{Histogram, counter, histogram};
+use tracing::{debug, error, info, warn};
 
-use super::log::{CommitError, Log, Rebalance, Transaction};
+use super::log::{CommitError, Incoming, Log, Rebalance, Transaction};
 use super::task::Task;
 use crate::ops::Stop;
+use crate::record::{Offset, Partition};
 
 /// How long one poll waits for a record.
 const POLL_WAIT: Duration = Duration::from_millis(20);
+/// Of what a panic says, so much is kept.
+const PANIC_CHARS_MAX: usize = 500;
 
 /// Why a worker ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +33,20 @@ pub enum WorkerError {
     /// Trying again cannot help.
     #[error("{0}")]
     Permanent(String),
+}
+
+/// Why a record was not taken.
+enum Failure {
+    /// Going on would publish something wrong.
+    Permanent(String),
+    /// The task panicked on it.
+    Panic(Poison),
+}
+
+/// A record on which a task panics, and what the panic says.
+struct Poison {
+    offset: Offset,
+    text: String,
 }
 
 impl From<CommitError> for WorkerError {
@@ -44,6 +64,8 @@ impl From<CommitError> for WorkerError {
 pub struct Worker<L, T> {
     log: L,
     task: T,
+    /// The partitions that are read. Of each, the last record on which the task panicked: read again, it is set aside.
+    partitions: BTreeMap<Partition, Option<Poison>>,
     transaction: Transaction,
     /// When, by the log's own clock.
     committed_at: Duration,
@@ -60,6 +82,7 @@ impl<L: Log, T: Task> Worker<L, T> {
         Self {
             log,
             task,
+            partitions: BTreeMap::new(),
             transaction: Transaction::default(),
             committed_at,
             caught_up: false,
@@ -100,13 +123,16 @@ impl<L: Log, T: Task> Worker<L, T> {
             self.settle(handled)?;
         }
         let wall_ms = self.log.now().wall_ms;
-        let (task, mut failure) = (&mut self.task, None);
+        let (task, partitions, mut failure) = (&mut self.task, &self.partitions, None);
         let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
-            failure = task.record(partition, incoming, wall_ms).err();
+            let poison = partitions.get(partition).and_then(Option::as_ref);
+            failure = take(task, partition, incoming, poison, wall_ms).err().map(|reason| (partition.clone(), reason));
             if failure.is_some() || task.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        if let Some(failure) = failure {
-            return Err(WorkerError::Permanent(failure));
+        match failure {
+            None => {}
+            Some((_, Failure::Permanent(reason))) => return Err(WorkerError::Permanent(reason)),
+            Some((partition, Failure::Panic(poison))) => return self.isolate(partition, poison),
         }
         match polled {
             Ok(count) => self.caught_up = count == 0,
@@ -152,16 +178,42 @@ impl<L: Log, T: Task> Worker<L, T> {
         self.task.drop_all();
     }
 
+    /// The task panicked on a record: how far that came with its state, nobody knows. So what was not committed is forgotten
+    /// and read again, and the record is set aside when it comes.
+    fn isolate(&mut self, partition: Partition, poison: Poison) -> Result<(), WorkerError> {
+        counter!("eddyline_panics_total", "stage" => T::NAME).increment(1);
+        let (offset, text) = (poison.offset.0, poison.text.clone());
+        if !T::SETS_ASIDE {
+            return Err(WorkerError::Permanent(format!(
+                "{partition} offset {offset}: panic: {text}; this is a bug of Eddyline, and going on without this record would \
+                 publish something wrong: report it, and upgrade or go back to the version before"
+            )));
+        }
+        error!(%partition, offset, text, "panic: a bug of Eddyline, please report it; the record goes to the dead letters");
+        self.partitions.insert(partition, Some(poison));
+        self.forget();
+        let partitions: Vec<Partition> = self.partitions.keys().cloned().collect();
+        let begun = self.begin(&partitions).and_then(|positions| self.log.rewind(&positions));
+        self.settle(begun)
+    }
+
+    /// Has the task begin with partitions at what was committed of them.
+    fn begin(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, CommitError> {
+        let mut positions = Vec::with_capacity(partitions.len());
+        for (partition, committed, first) in self.log.committed(partitions)? {
+            let from = self.task.assign(&partition, committed.as_ref(), first);
+            debug!(%partition, from = from.0, "assigned");
+            positions.push((partition, from));
+        }
+        Ok(positions)
+    }
+
     fn handle(&mut self, rebalance: Rebalance) -> Result<(), CommitError> {
         match rebalance {
             Rebalance::Assign(partitions) => {
-                let mut positions = Vec::with_capacity(partitions.len());
-                for (partition, committed, first) in self.log.committed(&partitions)? {
-                    let from = self.task.assign(&partition, committed.as_ref(), first);
-                    debug!(%partition, from = from.0, "assigned");
-                    positions.push((partition, from));
-                }
+                let positions = self.begin(&partitions)?;
                 self.log.assign(&positions)?;
+                self.partitions.extend(partitions.iter().map(|partition| (partition.clone(), None)));
                 if !partitions.is_empty() {
                     info!(partitions = %listed(&partitions), "reading");
                 }
@@ -175,6 +227,7 @@ impl<L: Log, T: Task> Worker<L, T> {
                     self.task.revoke(partition);
                 }
                 self.log.unassign(&partitions)?;
+                self.partitions.retain(|partition, _| !partitions.contains(partition));
                 if !partitions.is_empty() {
                     info!(partitions = %listed(&partitions), lost, "no longer reading");
                 }
@@ -203,6 +256,34 @@ impl<L: Log, T: Task> Worker<L, T> {
     }
 }
 
-fn listed(partitions: &[crate::record::Partition]) -> String {
+/// Gives a record to the task, or sets it aside where the task panicked on it before.
+fn take<T: Task>(
+    task: &mut T,
+    partition: &Partition,
+    incoming: &Incoming<'_>,
+    poison: Option<&Poison>,
+    wall_ms: i64,
+) -> Result<(), Failure> {
+    let offset = incoming.record.offset;
+    if let Some(poison) = poison.filter(|poison| poison.offset == offset) {
+        task.set_aside(partition, incoming, &poison.text);
+        return Ok(());
+    }
+    // Whatever a panic leaves of the task's state is dropped, so nobody sees it.
+    match catch_unwind(AssertUnwindSafe(|| task.record(partition, incoming, wall_ms))) {
+        Ok(taken) => taken.map_err(Failure::Permanent),
+        Err(panic) => Err(Failure::Panic(Poison { offset, text: text_of(panic.as_ref()) })),
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no text").chars().take(PANIC_CHARS_MAX).collect()
+}
+
+fn listed(partitions: &[Partition]) -> String {
     partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

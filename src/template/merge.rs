@@ -132,15 +132,20 @@ impl Merges {
         self.lines.contains_key(&id) || self.aliases.contains_key(&id)
     }
 
-    /// Counts lines of a template that was met.
-    pub fn count(&mut self, id: TemplateId, lines: u64, now: Second) {
-        if let Some(alias) = self.aliases.get_mut(&id) {
-            alias.last_seen = alias.last_seen.max(now);
+    /// Counts lines of a template. Returns what it is part of, itself or another one; `None` where it was not met.
+    pub fn count(&mut self, id: TemplateId, lines: u64, now: Second) -> Option<TemplateId> {
+        // Most are part of no other: one search for these.
+        if let Some(count) = self.lines.get_mut(&id) {
+            *count = count.saturating_add(lines);
+            return Some(id);
         }
+        let alias = self.aliases.get_mut(&id)?;
+        alias.last_seen = alias.last_seen.max(now);
         let root = self.resolve(id);
         if let Some(count) = self.lines.get_mut(&root) {
             *count = count.saturating_add(lines);
         }
+        Some(root)
     }
 
     /// All aliases, old id to the template that it is part of now.

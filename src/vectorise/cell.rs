@@ -55,8 +55,8 @@ pub struct TemplateTally {
     pub late_level: Level,
     /// The skeleton's text, where this tally announces it.
     pub skeleton: Option<Arc<str>>,
-    /// The smallest sample, where this tally brings one.
-    pub sample: Option<Sample>,
+    /// The smallest sample, where this tally brings one: few do.
+    pub sample: Option<Box<Sample>>,
     /// Sketches of the numbers in the template's first places, in their order.
     pub slots: Vec<Sketch>,
 }

@@ -234,7 +234,7 @@ impl LiveTemplate {
         };
         if better {
             self.floor = Some(order);
-            self.tally.sample = Some(Sample {
+            self.tally.sample = Some(Box::new(Sample {
                 time: order.0,
                 text_hash: order.1,
                 topic: line.partition.topic.shared(),
@@ -243,7 +243,7 @@ impl LiveTemplate {
                 text: Arc::from(text),
                 truncated,
                 host: line.host.map(Arc::from),
-            });
+            }));
         }
         better
     }

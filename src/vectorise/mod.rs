@@ -19,6 +19,7 @@ mod sketch;
 mod text;
 #[cfg(test)]
 mod tests;
+mod walk;
 pub mod wire;
 
 pub use announced::Announced;
@@ -27,6 +28,7 @@ pub use collector::{Collector, Line};
 pub use fold::fold_services;
 pub use sketch::{Sketch, SketchKey};
 pub use text::{ELLIPSIS, beginning, with_ellipsis};
+pub(crate) use walk::Walk;
 
 /// How many templates one service may have in one second; the lines of the others are counted together.
 pub const TEMPLATES_PER_CELL_MAX: usize = 1_000;

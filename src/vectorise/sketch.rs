@@ -81,8 +81,18 @@ pub struct Sketch {
 }
 
 impl Sketch {
+    /// Nothing counted yet, with room for so many keys.
+    pub(super) fn with_capacity(keys: usize) -> Self {
+        Self { counts: Vec::with_capacity(keys) }
+    }
+
     /// Counts `count` numbers of this key. O(log keys); O(keys) for a new one, of which there are not many.
     pub fn add(&mut self, key: SketchKey, count: u64) {
+        // On the wire they rise.
+        if self.counts.last().is_none_or(|&(last, _)| last < key) {
+            self.counts.push((key, count));
+            return;
+        }
         match self.counts.binary_search_by_key(&key, |&(known, _)| known) {
             Ok(position) => {
                 if let Some((_, counted)) = self.counts.get_mut(position) {

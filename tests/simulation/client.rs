@@ -311,7 +311,8 @@ impl Log for Client {
             }
             let index = *self.world().random.one_of(&readable);
             let Assigned { partition, position, .. } = &self.assigned[index];
-            let next = self.world().next(partition, *position, uncommitted);
+            let is_unreadable = self.world().is_unreadable(partition);
+            let next = self.world().next(partition, *position, uncommitted).filter(|_| !is_unreadable);
             let Some((offset, record, entry)) =
                 next.as_ref().and_then(|(offset, entry)| Some((*offset, entry.record.as_ref()?, entry)))
             else {
@@ -375,6 +376,19 @@ impl Log for Client {
         Ok(())
     }
 
+    fn rewind(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        self.step("reading again", 5)?;
+        for (partition, from) in positions {
+            self.say(|| format!("reads {partition} again from {}", from.0));
+            for assigned in self.assigned.iter_mut().filter(|assigned| assigned.partition == *partition) {
+                (assigned.position, assigned.is_held) = (usize::try_from(from.0).unwrap(), false);
+                assigned.read_since = true;
+            }
+        }
+        self.world().count("records that panic");
+        Ok(())
+    }
+
     fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
         self.step("giving up partitions", 5)?;
         self.assigned.retain(|assigned| !partitions.contains(&assigned.partition));
@@ -399,7 +413,9 @@ impl Log for Client {
                 world.logs.get(&assigned.partition).is_none_or(|log| log.entries.len() == assigned.position);
             let nothing_now = world.next(&assigned.partition, assigned.position, false).is_none();
             let is_told = world.is_silence_told || self.role == Role::Judge;
-            if !assigned.is_held && !assigned.read_since && (nothing_follows || (nothing_now && is_told)) {
+            let is_readable = !world.is_unreadable(&assigned.partition);
+            if is_readable && !assigned.is_held && !assigned.read_since && (nothing_follows || (nothing_now && is_told))
+            {
                 at_end.push(assigned.partition.clone());
             }
             assigned.read_since = false;

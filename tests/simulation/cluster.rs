@@ -106,6 +106,13 @@ impl Cluster {
             around: *random.one_of(&[0, 10, 30, 100]),
         };
         world.faults = faults;
+        if world.random.happens(1_500) {
+            let input: Vec<_> = world.groups[&Role::Observe].partitions.clone();
+            let (which, from_ms) = (world.random.one_of(&input).clone(), world.random.between(0, 20_000));
+            let until_ms = from_ms + world.random.between(32_000, 60_000);
+            world.unreadable = Some((which, from_ms..until_ms));
+            world.count("a partition that nobody can read");
+        }
         world.say(|| format!("{faults:?}"));
     }
 
@@ -114,6 +121,7 @@ impl Cluster {
         let mut world = self.world.borrow_mut();
         world.faults = Faults::default();
         world.broker_away_until_ms = 0;
+        world.unreadable = None;
         world.say(|| "the faults end".to_owned());
         for slot in self.slots.borrow_mut().iter_mut() {
             slot.stands_still_until_ms = 0;
@@ -252,6 +260,8 @@ impl Cluster {
             }
             3 if slot.process.is_some() => {
                 slot.zombies.extend(slot.process.take());
+                // Also where it had been asked to stop: who takes its place was not.
+                slot.is_wanted = true;
                 slot.start_at_ms = now_ms + 100;
                 "a process hangs and is replaced"
             }

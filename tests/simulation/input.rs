@@ -68,7 +68,7 @@ impl Input {
                 }
                 let lines = partitions.get_mut(&partition(number)).unwrap();
                 let line = line(START_MS + second * 1_000 + millisecond, &message, is_orderly, random);
-                rejects += usize::from(line.value.as_deref() == Some(&REJECT));
+                rejects += usize::from(line.value.as_deref().is_some_and(|value| value == REJECT || is_poison(value)));
                 lines.push(line);
             }
         }
@@ -106,6 +106,13 @@ impl Input {
 }
 
 const REJECT: [u8; 64] = [0; 64];
+/// In a record on which a stage panics.
+const POISON: &str = "poison";
+
+/// Whether a stage panics on this record.
+pub fn is_poison(value: &[u8]) -> bool {
+    value.ends_with(format!("{POISON}\"}}").as_bytes())
+}
 
 /// What happens in one second: millisecond, and service, level and text.
 fn lines_of(second: i64, random: &mut Random) -> Vec<(i64, [String; 3])> {
@@ -144,6 +151,10 @@ fn line(timestamp_ms: i64, [service, level, text]: &[String; 3], is_orderly: boo
     match random.below(400) {
         0 => return odd(Some(&REJECT)),
         1 => return odd(None),
+        2 if random.happens(3_000) => {
+            let line = json_line(timestamp_ms, timestamp_ms, service, level, POISON);
+            return odd(line.value.as_deref());
+        }
         _ => {}
     }
     let time_ms = match random.below(300) {
@@ -180,6 +191,10 @@ pub fn undisturbed(input: &Input) -> (Vec<OutputRecord>, Vec<Flush>) {
             let line = &input.partitions[partition][index];
             let timestamp = Some((line.timestamp_ms, TimeBasis::KafkaCreate));
             let offset = Offset(i64::try_from(index).unwrap());
+            if line.value.as_deref().is_some_and(is_poison) {
+                observer.set_aside(partition, offset);
+                continue;
+            }
             observer.record(partition, &Record { offset, timestamp, value: line.value.as_deref() }, 0);
         }
         let flush = observer.flush(input.roster());

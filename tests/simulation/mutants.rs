@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use eddyline::publish::Destination;
-use eddyline::record::{Offset, Partition, StreamTime};
+use eddyline::record::{Offset, Partition, Record, StreamTime};
 use eddyline::stream::{Committed, Incoming, Task, Transaction};
 use eddyline::vectorise::wire::Flush;
 
+use super::input::is_poison;
 use super::snapshots::Store;
 use super::world::tallies;
 
@@ -42,10 +43,16 @@ pub enum Mutant {
     CommitsOffsetsBeforeOutputs,
     /// A restored judge goes on some tallies too far behind its snapshot.
     SkipsTalliesBehindASnapshot,
+    /// A judge passes over its own word that a partition is cut off.
+    ForgetsACut,
+    /// A record that makes a stage panic is passed over.
+    SkipsARecordThatPanics,
+    /// What was counted when a stage panicked is kept.
+    KeepsStateAfterAPanic,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::PublishesBeforeTheCommit,
         Self::ForgetsAFlush,
         Self::DropsTheMetadata,
@@ -60,6 +67,9 @@ impl Mutant {
         Self::TakesAnAbortForACommit,
         Self::CommitsOffsetsBeforeOutputs,
         Self::SkipsTalliesBehindASnapshot,
+        Self::ForgetsACut,
+        Self::SkipsARecordThatPanics,
+        Self::KeepsStateAfterAPanic,
     ];
 }
 
@@ -72,18 +82,29 @@ pub struct Bent<T> {
     seals: u64,
     /// Whether something was sealed since the last commit.
     is_sealed: bool,
+    has_panicked: bool,
     given_up: BTreeMap<Partition, (Offset, String)>,
     sealed: BTreeMap<Partition, (Offset, String)>,
 }
 
 impl<T> Bent<T> {
     pub fn new(task: T, mutant: Option<Mutant>, store: Option<Store>) -> Self {
-        Self { task, mutant, store, seals: 0, is_sealed: false, given_up: BTreeMap::new(), sealed: BTreeMap::new() }
+        Self {
+            task,
+            mutant,
+            store,
+            seals: 0,
+            is_sealed: false,
+            has_panicked: false,
+            given_up: BTreeMap::new(),
+            sealed: BTreeMap::new(),
+        }
     }
 }
 
 impl<T: Task> Task for Bent<T> {
     const NAME: &'static str = T::NAME;
+    const SETS_ASIDE: bool = T::SETS_ASIDE;
 
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         self.given_up.remove(partition);
@@ -100,13 +121,34 @@ impl<T: Task> Task for Bent<T> {
 
     fn drop_all(&mut self) {
         self.is_sealed = false;
-        if self.mutant != Some(Mutant::KeepsStateWhenLost) {
+        let has_panicked = std::mem::take(&mut self.has_panicked);
+        let keeps = self.mutant == Some(Mutant::KeepsStateAfterAPanic) && has_panicked;
+        if self.mutant != Some(Mutant::KeepsStateWhenLost) && !keeps {
             self.task.drop_all();
         }
     }
 
     fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
-        self.task.record(partition, incoming, wall_ms)
+        if self.mutant == Some(Mutant::ForgetsACut) && T::NAME == "judge" {
+            let mut flush = Flush::decode(incoming.record.value.unwrap_or_default()).unwrap();
+            flush.cuts.clear();
+            let value = flush.encode();
+            let record = Record { value: Some(&value), ..incoming.record };
+            return self.task.record(partition, &Incoming { record, key: None, headers: &Vec::new }, wall_ms);
+        }
+        let taken = self.task.record(partition, incoming, wall_ms);
+        if T::SETS_ASIDE && incoming.record.value.is_some_and(is_poison) {
+            self.has_panicked = true;
+            // In the middle of it: the task has changed, and does not come to its end. Nobody needs to be told.
+            std::panic::resume_unwind(Box::new("poison"));
+        }
+        taken
+    }
+
+    fn set_aside(&mut self, partition: &Partition, incoming: &Incoming<'_>, panic: &str) {
+        if self.mutant != Some(Mutant::SkipsARecordThatPanics) {
+            self.task.set_aside(partition, incoming, panic);
+        }
     }
 
     fn at_end(&mut self, partition: &Partition, wall_ms: i64) {

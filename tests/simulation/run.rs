@@ -60,7 +60,8 @@ fn simulate(cluster: &Rc<Cluster>, input: &Input, asked: Asked) -> Result<Verdic
     let faults_end_ms = {
         let mut world = cluster.world.borrow_mut();
         let last = world.logs.values().flat_map(|log| &log.entries).map(|entry| entry.visible_from_ms).max();
-        last.unwrap_or(0) + world.random.between(0, 5_000)
+        let readable_ms = world.unreadable.as_ref().map_or(0, |(_, when)| when.end);
+        last.unwrap_or(0).max(readable_ms) + world.random.between(0, 5_000)
     };
     let (mut calm_since_ms, mut progress) = (None, Watch::default());
     loop {

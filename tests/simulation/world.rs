@@ -80,6 +80,8 @@ pub struct World {
     pub now_ms: i64,
     pub wall_ahead_ms: i64,
     pub broker_away_until_ms: i64,
+    /// A partition of the input that nobody can read, and from when until when.
+    pub unreadable: Option<(Partition, std::ops::Range<i64>)>,
     pub logs: BTreeMap<Partition, PartitionLog>,
     pub groups: BTreeMap<Role, Group>,
     pub faults: Faults,
@@ -141,6 +143,7 @@ impl World {
             now_ms: 0,
             wall_ahead_ms: WALL_START_MS,
             broker_away_until_ms: 0,
+            unreadable: None,
             logs,
             groups,
             faults: Faults::default(),
@@ -171,6 +174,11 @@ impl World {
     pub fn new_life(&mut self) -> u64 {
         self.lives += 1;
         self.lives
+    }
+
+    /// Whether a partition cannot be read: its leader is away, or its observer is stuck.
+    pub fn is_unreadable(&self, partition: &Partition) -> bool {
+        self.unreadable.as_ref().is_some_and(|(which, when)| which == partition && when.contains(&self.now_ms))
     }
 
     pub fn is_broker_away(&self) -> bool {

@@ -93,14 +93,13 @@ impl Census {
             member.lines += 1;
             member.last_line = self.lines;
             member.shown.meet(message, &skeleton);
-            return self.merges.count(skeleton.id, 1, now);
+            self.merges.count(skeleton.id, 1, now);
+            return;
         }
         let shown = Shown::new(message, &skeleton);
         let member = Member { lines: 1, last_line: self.lines, skeleton: skeleton.text.into(), shown };
         self.members.insert(skeleton.id, member);
-        if self.merges.contains(skeleton.id) {
-            self.merges.count(skeleton.id, 1, now);
-        }
+        self.merges.count(skeleton.id, 1, now);
         for merge in self.merges.meet(skeleton.id, skeleton.text, 1, now) {
             self.merged_texts.insert(merge.into, merge.text.as_ref().into());
         }

@@ -128,6 +128,15 @@ impl KafkaLog {
         }
     }
 
+    fn list_from(&self, positions: &[(Partition, Offset)]) -> Result<TopicPartitionList, CommitError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, from) in positions {
+            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0))
+                .map_err(|error| self.broken(&error))?;
+        }
+        Ok(list)
+    }
+
     pub(super) fn index_of(&self, partition: &Partition) -> Option<usize> {
         index_of(&self.assigned, self.last_read, partition.topic.name(), partition.number)
     }
@@ -213,11 +222,7 @@ impl Log for KafkaLog {
     }
 
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
-        let mut list = TopicPartitionList::new();
-        for (partition, from) in positions {
-            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(from.0))
-                .map_err(|error| self.broken(&error))?;
-        }
+        let list = self.list_from(positions)?;
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
             self.consumer.incremental_assign(&list).map_err(|error| self.broken(&error))?;
         } else {
@@ -230,6 +235,18 @@ impl Log for KafkaLog {
         self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
         self.assigned.dedup_by(|a, b| a.partition == b.partition);
         Ok(())
+    }
+
+    fn rewind(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        self.hold(&[])?;
+        // Not a seek, which is refused while a partition is not fetched yet.
+        let list = self.list_from(positions)?;
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            self.consumer.incremental_unassign(&list).map_err(|error| self.broken(&error))?;
+            self.consumer.incremental_assign(&list).map_err(|error| self.broken(&error))
+        } else {
+            self.consumer.assign(&list).map_err(|error| self.broken(&error))
+        }
     }
 
     fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {

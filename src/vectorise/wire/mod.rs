@@ -3,22 +3,25 @@
 //! Tallies are kept for weeks and read by later versions, so this is the one format of Eddyline that must stay readable:
 //! fields are only ever added. One Kafka record of the tallies topic holds one [`Flush`].
 
+mod decode;
+mod fields;
 mod proto;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use prost::Message;
 
-use super::{Cell, Sample, Sketch, SketchKey, TemplateTally};
-use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
+pub use fields::Malformed;
+
+use super::{Cell, TemplateTally};
+use crate::record::{Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
 
 /// A record of the tallies topic that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// It is no Protocol Buffers message of this kind.
     #[error("tally cannot be decoded: {0}")]
-    Malformed(#[from] prost::DecodeError),
+    Malformed(#[from] Malformed),
     /// It refers to a topic that it does not name.
     #[error("tally refers to topic {0}, which it does not name")]
     UnknownTopic(u32),
@@ -58,6 +61,16 @@ pub struct Progress {
     pub outcomes: Outcomes,
 }
 
+/// A partition that nobody is heard of: it holds nobody back any more, until it has caught up. Written by the judge, which acts
+/// on it when it reads it, so that what it does depends on the tallies alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The partition.
+    pub partition: Partition,
+    /// How far it had come when that was decided. One that has come further since is not cut off.
+    pub complete_until: Option<StreamTime>,
+}
+
 /// One flush of an observer: what it saw since the last one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flush {
@@ -67,6 +80,8 @@ pub struct Flush {
     pub cells: BTreeMap<Second, BTreeMap<Service, Cell>>,
     /// How far each of the observer's partitions has come.
     pub progress: Vec<Progress>,
+    /// Partitions that are cut off: what a judge writes to itself, in a flush with nothing else.
+    pub cuts: Vec<Cut>,
 }
 
 impl Flush {
@@ -86,6 +101,15 @@ impl Flush {
                 .map(|(second, service, cell)| encode_cell(second, service, cell, &mut topics))
                 .collect(),
             progress: self.progress.iter().map(|progress| encode_progress(progress, &mut topics)).collect(),
+            cuts: self
+                .cuts
+                .iter()
+                .map(|cut| proto::Cut {
+                    topic: topics.number(&cut.partition.topic),
+                    partition: cut.partition.number,
+                    complete_until_ms: cut.complete_until.map(|time| time.0),
+                })
+                .collect(),
             topics: topics.names(),
         };
         message.encode_to_vec()
@@ -96,23 +120,15 @@ impl Flush {
     /// # Errors
     /// Where the bytes are no flush.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let message = proto::Flush::decode(bytes)?;
-        let topics: Vec<Topic> = message.topics.iter().map(|name| Topic::new(name)).collect();
-        let topic = |number: u32| topics.get(number as usize).cloned().ok_or(WireError::UnknownTopic(number));
-        let mut flush = Self::default();
-        for roster in message.roster {
-            flush.roster.insert(topic(roster.topic)?, roster.partitions);
-        }
-        for cell in message.cells {
-            let second = Second(cell.second);
-            let service =
-                Service { environment: cell.environment.as_deref().map(Arc::from), name: Arc::from(&*cell.service) };
-            flush.cells.entry(second).or_default().entry(service).or_default().merge(decode_cell(cell, &topic)?);
-        }
-        for progress in message.progress {
-            flush.progress.push(decode_progress(&progress, &topic)?);
-        }
-        Ok(flush)
+        decode::flush(bytes, true)
+    }
+
+    /// Reads the wire form as the judge needs it: without the sketches, which no model reads yet.
+    ///
+    /// # Errors
+    /// Where the bytes are no flush.
+    pub fn decode_for_judge(bytes: &[u8]) -> Result<Self, WireError> {
+        decode::flush(bytes, false)
     }
 }
 
@@ -152,21 +168,6 @@ fn encode_progress(progress: &Progress, topics: &mut Topics) -> proto::Progress 
     }
 }
 
-fn decode_progress(
-    progress: &proto::Progress,
-    topic: &impl Fn(u32) -> Result<Topic, WireError>,
-) -> Result<Progress, WireError> {
-    let proto::Progress { lines, continuations, rejects, empty, late, clamped, .. } = *progress;
-    Ok(Progress {
-        partition: Partition::new(topic(progress.topic)?, progress.partition),
-        from: Offset(progress.from),
-        to: Offset(progress.to),
-        complete_until: progress.complete_until_ms.map(StreamTime),
-        idle: progress.idle,
-        outcomes: Outcomes { lines, continuations, rejects, empty, late, clamped },
-    })
-}
-
 fn encode_cell(second: Second, service: &Service, cell: &Cell, topics: &mut Topics) -> proto::Cell {
     let ranges = cell.ranges.iter().map(|(partition, &(first, last))| proto::Range {
         topic: topics.number(&partition.topic),
@@ -187,28 +188,6 @@ fn encode_cell(second: Second, service: &Service, cell: &Cell, topics: &mut Topi
         hosts: cell.hosts.iter().map(|(host, &lines)| proto::Host { host: host.to_string(), lines }).collect(),
         templates: cell.sorted_templates().into_iter().map(|(id, tally)| encode_template(id, tally, topics)).collect(),
     }
-}
-
-fn decode_cell(cell: proto::Cell, topic: &impl Fn(u32) -> Result<Topic, WireError>) -> Result<Cell, WireError> {
-    let mut decoded = Cell {
-        lines: fill(&cell.lines),
-        continuations: cell.continuations,
-        late: cell.late,
-        other_lines: cell.other_lines,
-        by_kafka_time: fill(&cell.by_kafka_time),
-        ..Cell::default()
-    };
-    for host in cell.hosts {
-        decoded.hosts.insert(Arc::from(host.host), host.lines);
-    }
-    for range in cell.ranges {
-        let partition = Partition::new(topic(range.topic)?, range.partition);
-        decoded.ranges.insert(partition, (Offset(range.first), Offset(range.first.saturating_add(range.length))));
-    }
-    for template in cell.templates {
-        decoded.templates.insert(TemplateId(template.id), decode_template(template, topic)?);
-    }
-    Ok(decoded)
 }
 
 fn encode_template(id: TemplateId, tally: &TemplateTally, topics: &mut Topics) -> proto::Template {
@@ -245,57 +224,8 @@ fn encode_template(id: TemplateId, tally: &TemplateTally, topics: &mut Topics) -
     }
 }
 
-fn decode_template(
-    template: proto::Template,
-    topic: &impl Fn(u32) -> Result<Topic, WireError>,
-) -> Result<TemplateTally, WireError> {
-    let mut tally = TemplateTally {
-        late: template.late,
-        late_level: Level::from_index(template.late_level as usize),
-        skeleton: template.skeleton.map(Arc::from),
-        ..TemplateTally::default()
-    };
-    for pair in template.lines.chunks_exact(2) {
-        if let [level, lines] = *pair
-            && let Some(place) = usize::try_from(level).ok().and_then(|level| tally.lines.get_mut(level))
-        {
-            *place = lines;
-        }
-    }
-    if let Some(sample) = template.sample {
-        tally.sample = Some(Sample {
-            time: StreamTime(sample.time_ms),
-            text_hash: sample.text_hash,
-            topic: topic(sample.topic)?.shared(),
-            partition: sample.partition,
-            offset: sample.offset,
-            text: Arc::from(sample.text),
-            truncated: sample.truncated,
-            host: sample.host.map(Arc::from),
-        });
-    }
-    for slot in template.slots {
-        let mut sketch = Sketch::default();
-        for (code, count) in slot.keys.into_iter().zip(slot.counts) {
-            if let Some(key) = SketchKey::from_code(code) {
-                sketch.add(key, count);
-            }
-        }
-        tally.slots.push(sketch);
-    }
-    Ok(tally)
-}
-
 /// Without trailing zeros, which most levels are.
 fn trim(counts: &[u64]) -> Vec<u64> {
     let used = counts.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
     counts.iter().take(used).copied().collect()
-}
-
-fn fill<const N: usize>(counts: &[u64]) -> [u64; N] {
-    let mut filled = [0; N];
-    for (place, &count) in filled.iter_mut().zip(counts) {
-        *place = count;
-    }
-    filled
 }

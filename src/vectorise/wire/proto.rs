@@ -10,6 +10,18 @@ pub(in crate::vectorise) struct Flush {
     pub(in crate::vectorise) cells: Vec<Cell>,
     #[prost(message, repeated, tag = "4")]
     pub(in crate::vectorise) progress: Vec<Progress>,
+    #[prost(message, repeated, tag = "5")]
+    pub(in crate::vectorise) cuts: Vec<Cut>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(in crate::vectorise) struct Cut {
+    #[prost(uint32, tag = "1")]
+    pub(in crate::vectorise) topic: u32,
+    #[prost(int32, tag = "2")]
+    pub(in crate::vectorise) partition: i32,
+    #[prost(sint64, optional, tag = "3")]
+    pub(in crate::vectorise) complete_until_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,0 +1,92 @@
+//! What is known of one template: since when, how grave, how often, and a line that shows it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::decay::{Decayed, WEEK_SECONDS};
+use crate::record::{Level, Second};
+use crate::vectorise::{SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
+
+/// For how long a template keeps the gravest level it was seen at, in seconds: a day.
+const LEVEL_SECONDS: i64 = 86_400;
+/// Half-life of what makes a template or service worth remembering.
+pub(super) const HALF_LIFE_SECONDS: f64 = WEEK_SECONDS;
+
+/// What is known of a template of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KnownTemplate {
+    /// When it was first seen.
+    pub birth: Second,
+    /// When it was last seen.
+    pub last_seen: Second,
+    /// The gravest level it was seen at; one that did not come again for a day gives way to what comes now.
+    pub level: Level,
+    /// When it was last seen at that level.
+    level_seen: Second,
+    pub(super) lines: Decayed,
+    text: Option<Arc<str>>,
+    pub(super) first: Option<Sample>,
+    recent: Option<Sample>,
+}
+
+impl KnownTemplate {
+    pub(super) fn new(now: Second) -> Self {
+        let (lines, level) = (Decayed::new(now), Level::Trace);
+        Self { birth: now, last_seen: now, level, level_seen: now, lines, text: None, first: None, recent: None }
+    }
+
+    pub(super) fn meet(&mut self, tally: &TemplateTally, now: Second) {
+        self.last_seen = now;
+        let level = tally.level();
+        if level >= self.level || now.since(self.level_seen) > LEVEL_SECONDS {
+            (self.level, self.level_seen) = (level, now);
+        }
+        self.lines.add((tally.total() + tally.late) as f64, now, HALF_LIFE_SECONDS);
+        if self.text.is_none() {
+            self.text = tally.skeleton.as_ref().map(shown);
+        }
+        let Some(sample) = tally.sample.as_deref() else { return };
+        if self.first.is_none() {
+            self.first = Some(sample.clone());
+        }
+        let minute = |sample: &Sample| sample.time.second().0.div_euclid(60);
+        let better = self.recent.as_ref().is_none_or(|kept| match minute(sample).cmp(&minute(kept)) {
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => sample < kept,
+            std::cmp::Ordering::Less => false,
+        });
+        if better {
+            self.recent = Some(sample.clone());
+        }
+    }
+
+    /// Takes in a template that was merged into this one, which now has this text.
+    pub(super) fn absorb(&mut self, other: Self, text: &Arc<str>, now: Second) {
+        self.birth = self.birth.min(other.birth);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.level = self.level.max(other.level);
+        self.lines.add(other.lines.at(now, HALF_LIFE_SECONDS), now, HALF_LIFE_SECONDS);
+        self.text = Some(shown(text));
+        self.first = self.first.take().into_iter().chain(other.first).min();
+        self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
+    }
+
+    /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.
+    pub fn text(&self) -> Arc<str> {
+        self.text.clone().or_else(|| self.sample().map(Sample::shown)).unwrap_or_else(|| Arc::from("?"))
+    }
+
+    /// The smallest sample of the latest minute that brought one.
+    pub fn sample(&self) -> Option<&Sample> {
+        self.recent.as_ref().or(self.first.as_ref())
+    }
+}
+
+/// What is kept of a text: all of it, or its first words and an ellipsis.
+fn shown(text: &Arc<str>) -> Arc<str> {
+    match beginning(text, SAMPLE_BYTES_MAX) {
+        (_, false) => Arc::clone(text),
+        (words, true) => with_ellipsis(words),
+    }
+}

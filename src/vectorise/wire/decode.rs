@@ -1,0 +1,267 @@
+//! Reads the wire form straight into what the judge adds up: a judge that catches up does little else, so nothing is built in
+//! between.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::fields::{Fields, Malformed, Numbers, Value, zigzag};
+use super::{Cut, Flush, Outcomes, Progress, WireError};
+use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
+use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TEMPLATES_PER_CELL_MAX, TemplateTally};
+
+/// What the cells of one flush share: its topics by number, and the texts that come again and again.
+struct Shared<'a> {
+    topics: Vec<Topic>,
+    texts: HashMap<&'a str, Arc<str>, FixedState>,
+    with_sketches: bool,
+}
+
+impl<'a> Shared<'a> {
+    fn topic(&self, number: u32) -> Result<&Topic, WireError> {
+        self.topics.get(number as usize).ok_or(WireError::UnknownTopic(number))
+    }
+
+    fn text(&mut self, value: Value<'a>) -> Result<Arc<str>, Malformed> {
+        let text = value.text()?;
+        Ok(Arc::clone(self.texts.entry(text).or_insert_with(|| Arc::from(text))))
+    }
+}
+
+pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireError> {
+    let mut shared = Shared { topics: Vec::new(), texts: HashMap::default(), with_sketches };
+    for field in Fields::of(bytes) {
+        if let (1, name) = field? {
+            shared.topics.push(Topic::new(name.text()?));
+        }
+    }
+    let mut flush = Flush::default();
+    let mut cells = Vec::new();
+    for field in Fields::of(bytes) {
+        match field? {
+            (2, Value::Bytes(roster)) => {
+                let (topic, partitions) = self::roster(roster)?;
+                flush.roster.insert(shared.topic(topic)?.clone(), partitions);
+            }
+            (3, Value::Bytes(cell)) => cells.push(self::cell(cell, &mut shared)?),
+            (4, Value::Bytes(progress)) => flush.progress.push(self::progress(progress, &shared)?),
+            (5, Value::Bytes(cut)) => flush.cuts.push(self::cut(cut, &shared)?),
+            _ => {}
+        }
+    }
+    flush.cells = sorted(cells);
+    Ok(flush)
+}
+
+/// By second and service. They come sorted, and then it costs O(cells).
+fn sorted(cells: Vec<(Second, Service, Cell)>) -> BTreeMap<Second, BTreeMap<Service, Cell>> {
+    let mut seconds: BTreeMap<Second, Vec<(Service, Cell)>> = BTreeMap::new();
+    for (second, service, cell) in cells {
+        seconds.entry(second).or_default().push((service, cell));
+    }
+    let of_second = |(second, mut cells): (Second, Vec<(Service, Cell)>)| {
+        cells.sort_by(|a, b| a.0.cmp(&b.0));
+        // What comes twice is added up.
+        cells.dedup_by(|next, first| {
+            let is_same = next.0 == first.0;
+            if is_same {
+                first.1.merge(std::mem::take(&mut next.1));
+            }
+            is_same
+        });
+        (second, cells.into_iter().collect())
+    };
+    seconds.into_iter().map(of_second).collect()
+}
+
+fn roster(bytes: &[u8]) -> Result<(u32, u32), Malformed> {
+    let (mut topic, mut partitions) = (0, 0);
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Number(number)) => topic = unsigned(number),
+            (2, Value::Number(number)) => partitions = unsigned(number),
+            _ => {}
+        }
+    }
+    Ok((topic, partitions))
+}
+
+fn progress(bytes: &[u8], shared: &Shared<'_>) -> Result<Progress, WireError> {
+    let (mut topic, mut number, mut outcomes) = (0, 0, Outcomes::default());
+    let (mut from, mut to, mut complete_until, mut idle) = (Offset(0), Offset(0), None, false);
+    for field in Fields::of(bytes) {
+        let (tag, Value::Number(value)) = field? else { continue };
+        match tag {
+            1 => topic = unsigned(value),
+            2 => number = signed(value),
+            3 => from = Offset(value.cast_signed()),
+            4 => to = Offset(value.cast_signed()),
+            5 => complete_until = Some(StreamTime(zigzag(value))),
+            6 => idle = value != 0,
+            7 => outcomes.lines = value,
+            8 => outcomes.continuations = value,
+            9 => outcomes.rejects = value,
+            10 => outcomes.empty = value,
+            11 => outcomes.late = value,
+            12 => outcomes.clamped = value,
+            _ => {}
+        }
+    }
+    let partition = Partition::new(shared.topic(topic)?.clone(), number);
+    Ok(Progress { partition, from, to, complete_until, idle, outcomes })
+}
+
+fn cut(bytes: &[u8], shared: &Shared<'_>) -> Result<Cut, WireError> {
+    let (mut topic, mut number, mut complete_until) = (0, 0, None);
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Number(value)) => topic = unsigned(value),
+            (2, Value::Number(value)) => number = signed(value),
+            (3, Value::Number(value)) => complete_until = Some(StreamTime(zigzag(value))),
+            _ => {}
+        }
+    }
+    Ok(Cut { partition: Partition::new(shared.topic(topic)?.clone(), number), complete_until })
+}
+
+fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service, Cell), WireError> {
+    let templates = Fields::of(bytes).filter(|field| matches!(field, Ok((9, _)))).count().min(TEMPLATES_PER_CELL_MAX);
+    let mut cell =
+        Cell { templates: HashMap::with_capacity_and_hasher(templates, FixedState::default()), ..Cell::default() };
+    let (mut second, mut environment, mut service) = (Second(0), None, "");
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Number(number)) => second = Second(zigzag(number)),
+            (2, text) => environment = Some(shared.text(text)?),
+            (3, text) => service = text.text()?,
+            (4, lines) => fill(&mut cell.lines, lines.numbers())?,
+            (5, Value::Number(lines)) => cell.continuations = lines,
+            (6, Value::Number(lines)) => cell.late = lines,
+            (7, Value::Number(lines)) => cell.other_lines = lines,
+            (8, lines) => fill(&mut cell.by_kafka_time, lines.numbers())?,
+            (9, Value::Bytes(template)) => {
+                let (id, tally) = self::template(template, shared)?;
+                cell.templates.insert(id, tally);
+            }
+            (10, Value::Bytes(host)) => {
+                let (host, lines) = self::host(host, shared)?;
+                cell.hosts.insert(host, lines);
+            }
+            (11, Value::Bytes(range)) => {
+                let (partition, offsets) = self::range(range, shared)?;
+                cell.ranges.insert(partition, offsets);
+            }
+            _ => {}
+        }
+    }
+    Ok((second, Service { environment, name: Arc::from(service) }, cell))
+}
+
+fn host<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Arc<str>, u64), Malformed> {
+    let (mut name, mut lines) = (Value::Bytes(&[]), 0);
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, text) => name = text,
+            (2, Value::Number(number)) => lines = number,
+            _ => {}
+        }
+    }
+    Ok((shared.text(name)?, lines))
+}
+
+fn range(bytes: &[u8], shared: &Shared<'_>) -> Result<(Partition, (Offset, Offset)), WireError> {
+    let (mut topic, mut number, mut first, mut length) = (0, 0, 0_i64, 0);
+    for field in Fields::of(bytes) {
+        let (tag, Value::Number(value)) = field? else { continue };
+        match tag {
+            1 => topic = unsigned(value),
+            2 => number = signed(value),
+            3 => first = value.cast_signed(),
+            4 => length = value.cast_signed(),
+            _ => {}
+        }
+    }
+    let partition = Partition::new(shared.topic(topic)?.clone(), number);
+    Ok((partition, (Offset(first), Offset(first.saturating_add(length)))))
+}
+
+fn template<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(TemplateId, TemplateTally), WireError> {
+    let (mut id, mut tally) = (TemplateId(0), TemplateTally::default());
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Fixed(number)) => id = TemplateId(number),
+            (2, pairs) => {
+                let mut pairs = pairs.numbers();
+                while let (Some(level), Some(lines)) = (pairs.next().transpose()?, pairs.next().transpose()?) {
+                    if let Some(place) = usize::try_from(level).ok().and_then(|level| tally.lines.get_mut(level)) {
+                        *place = lines;
+                    }
+                }
+            }
+            (3, Value::Number(lines)) => tally.late = lines,
+            (4, Value::Number(level)) => tally.late_level = Level::from_index(unsigned(level) as usize),
+            (5, text) => tally.skeleton = Some(Arc::from(text.text()?)),
+            (6, Value::Bytes(sample)) => tally.sample = Some(Box::new(self::sample(sample, shared)?)),
+            (7, Value::Bytes(sketch)) if shared.with_sketches => tally.slots.push(self::sketch(sketch)?),
+            _ => {}
+        }
+    }
+    Ok((id, tally))
+}
+
+fn sample<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<Sample, WireError> {
+    let (mut time, mut topic, mut partition, mut offset) = (StreamTime(0), 0, 0, 0);
+    let (mut text, mut truncated, mut host, mut text_hash) = ("", false, None, 0);
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Number(number)) => time = StreamTime(zigzag(number)),
+            (2, Value::Number(number)) => topic = unsigned(number),
+            (3, Value::Number(number)) => partition = signed(number),
+            (4, Value::Number(number)) => offset = number.cast_signed(),
+            (5, value) => text = value.text()?,
+            (6, Value::Number(number)) => truncated = number != 0,
+            (7, value) => host = Some(shared.text(value)?),
+            (8, Value::Fixed(number)) => text_hash = number,
+            _ => {}
+        }
+    }
+    let topic = shared.topic(topic)?.shared();
+    Ok(Sample { time, text_hash, topic, partition, offset, text: Arc::from(text), truncated, host })
+}
+
+fn sketch(bytes: &[u8]) -> Result<Sketch, Malformed> {
+    let (mut keys, mut counts) = (Value::Bytes(&[]), Value::Bytes(&[]));
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, numbers) => keys = numbers,
+            (2, numbers) => counts = numbers,
+            _ => {}
+        }
+    }
+    let mut sketch = Sketch::with_capacity(keys.numbers().length());
+    for (key, count) in keys.numbers().zip(counts.numbers()) {
+        if let Some(key) = SketchKey::from_code(unsigned(key?)) {
+            sketch.add(key, count?);
+        }
+    }
+    Ok(sketch)
+}
+
+fn fill(counts: &mut [u64], numbers: Numbers<'_>) -> Result<(), Malformed> {
+    for (place, number) in counts.iter_mut().zip(numbers) {
+        *place = number?;
+    }
+    Ok(())
+}
+
+/// A number of 32 bits; as Protocol Buffers have it, the upper bits of a larger one are dropped.
+#[expect(clippy::cast_possible_truncation, reason = "that is the rule of the wire format")]
+fn unsigned(number: u64) -> u32 {
+    number as u32
+}
+
+fn signed(number: u64) -> i32 {
+    unsigned(number).cast_signed()
+}
