@@ -73,9 +73,10 @@ fn merging(bytes: &[u8]) -> u64 {
     each_message(bytes, |message| {
         let skeleton = skeletoniser.skeletonise(message);
         now += 1;
-        match merges.contains(skeleton.id) {
-            true => merges.count(skeleton.id, 1, Second(now)),
-            false => sum += merges.meet(skeleton.id, skeleton.text, 1, Second(now)).len() as u64,
+        if merges.contains(skeleton.id) {
+            merges.count(skeleton.id, 1, Second(now));
+        } else {
+            sum += merges.meet(skeleton.id, skeleton.text, 1, Second(now)).len() as u64;
         }
         sum ^= merges.resolve(skeleton.id).0;
     });
