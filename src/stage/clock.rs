@@ -9,6 +9,12 @@ use crate::vectorise::wire::Outcomes;
 /// The watermark is the running maximum of the median of this many times: one line from 2099 moves nothing. Before there are
 /// as many, there is none.
 const MEDIAN_OF: usize = 9;
+/// Lines that leap ahead of all believed ones would make the others late, if they were believed. So they are only once they went
+/// on for so long in their own time, [`MEDIAN_OF`] of them at least, while no line contradicted them: then there was a pause. One host
+/// whose clock is fast is contradicted by the others all the time; this is far longer than what shippers send at once.
+const BELIEVED_AFTER_MS: i64 = 30_000;
+/// The least that counts as a leap: no usual gap between two lines is one.
+const LEAP_MIN_MS: i64 = 15_000;
 /// A line that is this far ahead of its partition's watermark is not believed: it is counted where the partition stands, as late.
 /// Far above any pause between two lines of one partition, for whoever comes after a pause is ahead, too.
 const AHEAD_MAX_MS: i64 = 30 * 86_400_000;
@@ -20,7 +26,7 @@ const LOOK_WITHIN_MS: i64 = 3_000;
 /// A partition that was idle for this long holds nobody back any more.
 const PATIENCE_MS: i64 = 10_000;
 /// What the metadata begins with: the version of its form.
-const METADATA_VERSION: &str = "1";
+const METADATA_VERSION: &str = "2";
 
 /// When a line happened, as far as its partition can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,8 @@ pub(super) struct Placed {
 pub(super) struct PartitionClock {
     watermark: Option<StreamTime>,
     last_times: Vec<StreamTime>,
+    /// Lines that are far ahead of those and were not contradicted: the time of the first one, and the last times.
+    leap: Option<(StreamTime, Vec<StreamTime>)>,
     /// Wall time of the last line, or of the last promise made in its place.
     moved_at_ms: Option<i64>,
     /// Wall time at which it was last read, or known to have nothing to read.
@@ -60,6 +68,7 @@ impl PartitionClock {
         let mut clock = Self {
             watermark: None,
             last_times: Vec::with_capacity(MEDIAN_OF + 1),
+            leap: None,
             moved_at_ms: None,
             looked_at_ms: None,
             idle_since_ms: None,
@@ -71,16 +80,20 @@ impl PartitionClock {
             is_held: false,
         };
         if let Some(fields) = metadata.and_then(parse_metadata) {
-            (clock.watermark, clock.last_times) = fields;
+            (clock.watermark, clock.last_times, clock.leap) = fields;
         }
         clock
     }
 
-    /// What has to be committed with the offset: version, watermark, the last times.
+    /// What has to be committed with the offset: version, watermark, the last times, and of a leap its first and last times.
     pub(super) fn metadata(&self) -> String {
+        let listed = |times: &[StreamTime]| times.iter().map(|time| time.0.to_string()).collect::<Vec<_>>().join(",");
         let watermark = self.watermark.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
-        let times: Vec<String> = self.last_times.iter().map(|time| time.0.to_string()).collect();
-        [METADATA_VERSION, &watermark, &times.join(",")].join(" ")
+        let mut words = vec![METADATA_VERSION.to_owned(), watermark, listed(&self.last_times)];
+        if let Some((since, times)) = &self.leap {
+            words.extend([since.0.to_string(), listed(times)]);
+        }
+        words.join(" ")
     }
 
     /// The time of a line without any: that of the line before it.
@@ -94,12 +107,9 @@ impl PartitionClock {
             time.0 < watermark.0.saturating_sub(lateness_ms) || time.0 > watermark.0.saturating_add(AHEAD_MAX_MS)
         });
         let counted_at = if late { self.watermark.unwrap_or(time) } else { time };
-        if self.last_times.len() == MEDIAN_OF {
-            self.last_times.remove(0);
-        }
-        self.last_times.push(time);
-        if self.last_times.len() == MEDIAN_OF {
-            self.watermark = self.watermark.max(self.median());
+        // A late one says nothing of where the others are.
+        if !late {
+            self.move_on(time, lateness_ms);
         }
         self.moved_at_ms = Some(wall_ms);
         self.looked_at_ms = Some(wall_ms);
@@ -107,6 +117,29 @@ impl PartitionClock {
         self.is_idle = false;
         self.dirty = true;
         Placed { time: counted_at, late }
+    }
+
+    fn move_on(&mut self, time: StreamTime, lateness_ms: i64) {
+        let believed = self.median().filter(|_| self.watermark.is_some());
+        let is_leap = believed.is_some_and(|median| time.0 > median.0.saturating_add(lateness_ms.max(LEAP_MIN_MS)));
+        if is_leap {
+            // A lower one contradicts those before it.
+            if self.leap.as_ref().is_some_and(|(since, _)| time < *since) {
+                self.leap = None;
+            }
+            let (since, times) = self.leap.get_or_insert_with(|| (time, Vec::new()));
+            push(times, time);
+            if times.len() < MEDIAN_OF || time.0.saturating_sub(since.0) < BELIEVED_AFTER_MS {
+                return;
+            }
+            self.last_times = std::mem::take(times);
+        } else {
+            push(&mut self.last_times, time);
+        }
+        self.leap = None;
+        if self.last_times.len() == MEDIAN_OF {
+            self.watermark = self.watermark.max(self.median());
+        }
     }
 
     /// The lower median of the last times.
@@ -170,7 +203,15 @@ impl PartitionClock {
     }
 }
 
-type Fields = (Option<StreamTime>, Vec<StreamTime>);
+/// Adds a time to the last ones.
+fn push(times: &mut Vec<StreamTime>, time: StreamTime) {
+    if times.len() == MEDIAN_OF {
+        times.remove(0);
+    }
+    times.push(time);
+}
+
+type Fields = (Option<StreamTime>, Vec<StreamTime>, Option<(StreamTime, Vec<StreamTime>)>);
 
 fn parse_metadata(metadata: &str) -> Option<Fields> {
     let mut words = metadata.split(' ');
@@ -181,9 +222,17 @@ fn parse_metadata(metadata: &str) -> Option<Fields> {
         "-" => None,
         word => Some(StreamTime(word.parse().ok()?)),
     };
-    let times = words.next().unwrap_or_default().split(',').filter(|time| !time.is_empty());
-    let times: Vec<StreamTime> = times.map(|time| time.parse().map(StreamTime)).collect::<Result<_, _>>().ok()?;
-    (times.len() <= MEDIAN_OF).then_some((watermark, times))
+    let last_times = parse_times(words.next()?)?;
+    let leap = match words.next() {
+        Some(since) => Some((StreamTime(since.parse().ok()?), parse_times(words.next()?)?)),
+        None => None,
+    };
+    Some((watermark, last_times, leap))
+}
+
+fn parse_times(word: &str) -> Option<Vec<StreamTime>> {
+    let times = word.split(',').filter(|time| !time.is_empty()).map(|time| time.parse().map(StreamTime));
+    times.collect::<Result<Vec<_>, _>>().ok().filter(|times| times.len() <= MEDIAN_OF)
 }
 
 #[cfg(test)]
@@ -222,6 +271,41 @@ mod tests {
         let before = clock.watermark.unwrap();
         assert_eq!(clock.place(far, LATENESS_MS, 30_000), Placed { time: before, late: true });
         assert!(clock.watermark.unwrap() < StreamTime(before.0 + 60_000));
+    }
+
+    /// Shares of the lines of a partition that come from a host whose clock is four minutes fast, one line in twenty milliseconds, and
+    /// in batches as shippers send them.
+    #[test]
+    fn a_host_with_a_fast_clock_makes_nobody_late() {
+        for (share, batch) in [(0.01, 1), (0.1, 1), (0.3, 1), (0.6, 1), (0.3, 100), (0.6, 60)] {
+            let (mut clock, mut random, mut late) = (clock(), 7_u64, 0);
+            for number in 0..60_000_i64 {
+                if number % batch == 0 {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                }
+                let is_fast = number >= 100 && ((random >> 40) as f64) < share * f64::from(1 << 24);
+                let time = StreamTime(number * 20 + if is_fast { 240_000 } else { 0 });
+                late += u64::from(clock.place(time, LATENESS_MS, 0).late && !is_fast);
+            }
+            assert_eq!(late, 0, "{share} of the lines, {batch} at once");
+            assert!(clock.watermark > Some(StreamTime(59_000 * 20)), "{:?}", clock.watermark);
+        }
+    }
+
+    #[test]
+    fn after_a_pause_the_lines_are_believed_once_they_went_on_for_a_while() {
+        let mut clock = clock();
+        let place = |clock: &mut PartitionClock, second: i64| clock.place(StreamTime(second * 1_000), LATENESS_MS, 0);
+        (0..20).for_each(|second| drop(place(&mut clock, second)));
+        (600..630).for_each(|second| drop(place(&mut clock, second)));
+        assert!(clock.watermark < Some(StreamTime(20_000)));
+        place(&mut clock, 630);
+        assert!(clock.watermark > Some(StreamTime(600_000)));
+        // A backfill of old lines holds up nothing.
+        for second in 631..700 {
+            assert!(place(&mut clock, second - 500).late && !place(&mut clock, second).late);
+        }
+        assert!(clock.watermark > Some(StreamTime(690_000)));
     }
 
     #[test]
@@ -299,12 +383,13 @@ mod tests {
     #[test]
     fn a_restart_changes_nothing() {
         let mut clock = clock();
-        for second in [5, 3, 9, 7, 8, 12] {
+        for second in [5, 3, 9, 7, 8, 12, 11, 12, 13, 14, 100, 101] {
             clock.place(StreamTime(second * 1_000), LATENESS_MS, second);
+            let resumed = PartitionClock::resume(clock.to, Some(&clock.metadata()));
+            assert_eq!(resumed.watermark, clock.watermark);
+            assert_eq!((resumed.last_times, resumed.leap), (clock.last_times.clone(), clock.leap.clone()));
         }
-        let resumed = PartitionClock::resume(clock.to, Some(&clock.metadata()));
-        assert_eq!(resumed.watermark, clock.watermark);
-        assert_eq!(resumed.last_times, clock.last_times);
+        assert!(clock.leap.is_some());
         assert_eq!(PartitionClock::resume(Offset(3), Some("nonsense")).watermark, None);
     }
 }

@@ -42,7 +42,7 @@ fn meaning(expected: &i64, found: &i64) -> &'static str {
     if found > expected {
         "the records between were not counted (deleted by retention before they were read?)"
     } else {
-        "records were counted twice"
+        "records were counted twice, or the topic was made anew"
     }
 }
 

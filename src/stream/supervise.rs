@@ -105,11 +105,11 @@ fn supervise<T: Task>(
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                if matches!(error, WorkerError::Fenced(_)) && pause > PAUSES.0 {
-                    error!(
-                        member = role.member,
-                        "fenced again: does another process run with the same kafka.instance?"
-                    );
+                // A producer that was frozen for long is fenced once, by the broker. A member of the group is fenced by a namesake, now
+                // and then by a broker that was away.
+                let is_namesake = error.to_string().contains("FencedInstanceId");
+                if is_namesake || (matches!(error, WorkerError::Fenced(_)) && pause > PAUSES.0) {
+                    error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
                 }
                 if shared.stop.is_requested() {
                     warn!(reason = %error, "stopped without the last commit: it is read again");

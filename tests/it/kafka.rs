@@ -2,10 +2,12 @@
 
 mod accounting;
 mod bad_input;
+mod chaos;
 mod check;
-mod kills;
 mod membership;
+mod next_protocol;
 mod outage;
 mod ownership;
 mod same_events;
 mod secure;
+mod vanished;

@@ -74,7 +74,10 @@ impl Input {
         }
         let end_ms = START_MS + LOG_S * 1_000 + END_AFTER_MS;
         for lines in partitions.values_mut().filter(|lines| !lines.is_empty()) {
-            lines.extend((0..9).map(|_| json_line(end_ms, end_ms, "end", "info", "nothing follows")));
+            // In steps, for a leap would not be believed.
+            for time_ms in (0..=END_AFTER_MS).rev().step_by(5_000).map(|before_ms| end_ms - before_ms) {
+                lines.extend((0..9).map(|_| json_line(time_ms, time_ms, "end", "info", "nothing follows")));
+            }
         }
         let judged_until_ms = end_ms - LATENESS_MS - 2_000;
         let judged_until = rfc3339(StreamTime(judged_until_ms));
@@ -87,19 +90,38 @@ impl Input {
         BTreeMap::from([(topic(), u32::try_from(self.partitions.len()).unwrap())])
     }
 
-    /// The rule of lateness once more, by itself: the watermark is the running maximum of the lower median of nine times.
+    /// The rule of lateness once more, by itself: the watermark is the running maximum of the lower median of nine times that are not
+    /// late; a leap of 15 s is believed once nine lines went on for 30 s behind it.
     fn decide_what_is_late(&mut self) {
         for lines in self.partitions.values_mut() {
-            let (mut watermark, mut last) = (i64::MIN, Vec::new());
+            let (mut watermark, mut last, mut leap) = (i64::MIN, Vec::new(), Vec::<i64>::new());
             for line in lines {
                 let Some(own_ms) = line.time_ms else { continue };
                 let time_ms = if own_ms > line.timestamp_ms + LATENESS_MS { line.timestamp_ms } else { own_ms };
                 line.time_ms = Some(time_ms);
                 line.late = watermark != i64::MIN && time_ms < watermark - LATENESS_MS;
-                last.push(time_ms);
-                let mut sorted: Vec<i64> = last.iter().rev().take(9).copied().collect();
-                sorted.sort_unstable();
-                watermark = watermark.max(sorted[(sorted.len() - 1) / 2]);
+                if line.late {
+                    continue;
+                }
+                let median = |last: &[i64]| {
+                    let mut sorted: Vec<i64> = last.iter().rev().take(9).copied().collect();
+                    sorted.sort_unstable();
+                    sorted.get(4).copied().filter(|_| sorted.len() == 9)
+                };
+                if median(&last).is_some_and(|median| time_ms > median + 15_000) {
+                    if leap.first().is_some_and(|&since| time_ms < since) {
+                        leap.clear();
+                    }
+                    leap.push(time_ms);
+                    if leap.len() < 9 || time_ms - leap[0] < 30_000 {
+                        continue;
+                    }
+                    last.append(&mut leap);
+                } else {
+                    last.push(time_ms);
+                }
+                leap.clear();
+                watermark = watermark.max(median(&last).unwrap_or(i64::MIN));
             }
         }
     }

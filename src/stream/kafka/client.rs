@@ -69,8 +69,9 @@ fn reading(kafka: &Kafka, role: &Role) -> ClientConfig {
         // Offsets are committed in the transaction of what came out of them, never by the consumer.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // A position is always given; where retention took it away, that is said and the first record left is read.
-        .set("auto.offset.reset", "earliest")
+        // A position is always given. Where it is not there (retention overtook us, or the topic was made anew) reading ends, and
+        // whoever connects anew looks up what there is, and says so.
+        .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed");
     config
 }
@@ -101,7 +102,7 @@ pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
 /// A consumer outside of any group, which reads a topic to its end.
 pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = reading(kafka, role);
-    config.set("enable.partition.eof", "true");
+    config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
     with_properties(config, kafka)
 }
 

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::consumer::Events;
 use super::producer::Transactions;
@@ -79,12 +79,18 @@ impl KafkaLog {
         failed(error, &self.kafka, &self.role, &self.topics())
     }
 
-    /// The first offset that is still there. A partition that is new, or moves to another broker, has no leader for a moment.
-    fn first_offset(&self, partition: &Partition) -> Result<Offset, CommitError> {
+    /// The first offset that is still there, and the next that will be written. A partition that is new, or moves to another
+    /// broker, has no leader for a moment; a broker that has just started may not know yet how far a partition goes, so an end
+    /// before what was committed is not believed at once.
+    fn first_and_end(&self, partition: &Partition, committed: Offset) -> Result<(Offset, Offset), CommitError> {
         let started = Instant::now();
         loop {
             let error = match self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT) {
-                Ok((first, _)) => return Ok(Offset(first)),
+                Ok((_, end)) if end < committed.0 && started.elapsed() < QUERY_TIMEOUT => {
+                    std::thread::sleep(Duration::from_millis(200));
+                    continue;
+                }
+                Ok((first, end)) => return Ok((Offset(first), Offset(end))),
                 Err(error) => error,
             };
             let is_passing = matches!(
@@ -121,6 +127,8 @@ impl KafkaLog {
         let code = error.rdkafka_error_code();
         match code.and_then(|code| missing_right(code, &self.kafka, &self.role, ("Read", &self.topics()))) {
             Some(missing) => Err(CommitError::Permanent(missing)),
+            // Whoever connects anew looks up which records are still there.
+            None if code == Some(RDKafkaErrorCode::AutoOffsetReset) => Err(CommitError::Broken(describe(error))),
             None => {
                 debug!(reason = describe(error), "while reading");
                 Ok(())
@@ -214,8 +222,13 @@ impl Log for KafkaLog {
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
-        for (partition, committed) in self.committed_offsets(partitions)? {
-            let first = self.first_offset(&partition)?;
+        for (partition, mut committed) in self.committed_offsets(partitions)? {
+            let until = committed.as_ref().map_or(Offset(0), |committed| committed.offset);
+            let (first, end) = self.first_and_end(&partition, until)?;
+            if let Some(beyond) = committed.take_if(|committed| committed.offset > end) {
+                error!(%partition, committed = beyond.offset.0, end = end.0,
+                    "the topic ends before what was read of it: it was made anew, and is read from its beginning");
+            }
             found.push((partition, committed, first));
         }
         Ok(found)

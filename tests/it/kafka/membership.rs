@@ -1,5 +1,6 @@
 //! Instances that come, go and freeze: partitions move, and nothing that is published changes.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::offline::shop::detect;
@@ -12,7 +13,7 @@ use crate::support::{eventually, ledger, unique};
 const PARTITIONS: i32 = 8;
 
 /// Fails unless what the instances published is what `detect` finds, and each record was counted once.
-fn assert_undisturbed(client: &Client, setup: &Setup, recording: &Recording) {
+pub fn assert_undisturbed(client: &Client, setup: &Setup, recording: &Recording) {
     setup.wait_until_judged(client, Duration::from_secs(90));
     ledger::assert_all_tallied(client, setup);
     let until = rfc_3339(recording.end_ms);
@@ -24,19 +25,17 @@ fn assert_undisturbed(client: &Client, setup: &Setup, recording: &Recording) {
 }
 
 /// Writes the recording over this time, while `meanwhile` goes on.
-fn write_over(client: &Client, topic: &str, recording: &Recording, over: Duration, meanwhile: impl FnOnce()) {
+fn write_over<T>(
+    client: &Client,
+    topic: &str,
+    recording: &Recording,
+    over: Duration,
+    meanwhile: impl FnOnce() -> T,
+) -> T {
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let began = Instant::now();
-            for (index, line) in recording.lines.iter().enumerate() {
-                let due = over.mul_f64(index as f64 / recording.lines.len() as f64);
-                std::thread::sleep(due.saturating_sub(began.elapsed()));
-                client.send(topic, Recording::partition(index, PARTITIONS), line.time_ms, Some(line.json.as_bytes()));
-            }
-            client.flush();
-        });
-        meanwhile();
-    });
+        scope.spawn(|| recording.send_over(client, topic, PARTITIONS, over, &AtomicBool::new(false)));
+        meanwhile()
+    })
 }
 
 /// With a heartbeat of 300 ms nearly every rebalance gives an innocent member ILLEGAL_GENERATION (research on real Kafka).
@@ -117,4 +116,58 @@ fn a_clean_leave_hands_over_within_seconds() {
     eprintln!("taken over {:?} after the leave", left.elapsed());
     assert!(left.elapsed() < Duration::from_secs(5), "{:?}: it waited for the session to end", left.elapsed());
     assert!(first.stop().success());
+}
+
+/// From one instance to four and back to one, which is another: the judge moves with the first, and it moves with its snapshot.
+#[test]
+fn from_one_instance_to_four_and_back_to_another_one() {
+    let client = Client::shared();
+    let topic = unique("scale");
+    client.create_topic(&topic, PARTITIONS, &[]);
+    let recording = Recording::shop(1_200);
+    let setup = Setup::new(&client, &topic).set("snapshots.every_s", "1").set("observe.threads", "1");
+    let mut first = setup.start("a");
+    first.wait_until_ready();
+    let mut last = write_over(&client, &topic, &recording, Duration::from_secs(45), || {
+        std::thread::sleep(Duration::from_secs(4));
+        let mut others = ["b", "c", "d"].map(|name| {
+            let instance = setup.start(name);
+            instance.wait_until_ready();
+            std::thread::sleep(Duration::from_secs(3));
+            instance
+        });
+        for instance in [&first].into_iter().chain(&others) {
+            let reads = instance.reading().iter().filter(|(read, _)| *read == topic).count();
+            assert_eq!(reads, 2, "four instances share eight partitions: {}", instance.log());
+        }
+        assert!(first.reading().contains(&(setup.ours("tallies"), 0)), "the judge stays where it is");
+        assert!(first.stop().success());
+        for instance in &mut others[..2] {
+            std::thread::sleep(Duration::from_secs(2));
+            assert!(instance.stop().success());
+        }
+        let [_, _, last] = others;
+        last
+    });
+    assert_undisturbed(&client, &setup, &recording);
+    assert!(last.log().contains(" restored "), "the judge that moved learnt again: {}", last.log());
+    assert!(last.stop().success());
+    ledger::assert_no_open_transaction(&client, &setup);
+}
+
+/// Two processes of one name put each other out, and say why.
+#[test]
+fn two_processes_of_one_name_say_so() {
+    let client = Client::shared();
+    let topic = unique("namesakes");
+    client.create_topic(&topic, 1, &[]);
+    let setup = Setup::new(&client, &topic).set("observe.threads", "1");
+    let first = setup.start("a");
+    first.wait_until_ready();
+    let second = setup.start("a");
+    eventually("a clear word", Duration::from_secs(60), || {
+        let said =
+            |instance: &crate::support::process::Instance| instance.log().contains("with the same kafka.instance");
+        if said(&first) || said(&second) { Ok(()) } else { Err(format!("{}\n----\n{}", first.log(), second.log())) }
+    });
 }

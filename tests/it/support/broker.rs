@@ -21,7 +21,15 @@ impl Broker {
     /// # Panics
     /// Where Kafka was not fetched, or does not start.
     pub fn start() -> Self {
-        Self::with_users("")
+        Self::with(&[])
+    }
+
+    /// Starts a broker with a second listener, whose clients it sends to a proxy at this address.
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn behind(proxy: &str) -> Self {
+        Self::with(&[("KAFKA_PROXY", proxy)])
     }
 
     /// Starts a broker with a second listener, with TLS, SASL and ACLs, that these users may log in at (`NAME=PASSWORD …`).
@@ -29,12 +37,20 @@ impl Broker {
     /// # Panics
     /// As [`Broker::start`].
     pub fn with_users(users: &str) -> Self {
+        Self::with(&[("KAFKA_USERS", users)])
+    }
+
+    /// Starts a broker with these variables of `tests/kafka/kafka`.
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn with(variables: &[(&str, &str)]) -> Self {
         let libs = libs();
         let data = std::env::temp_dir().join(unique("eddyline-kafka"));
         let mut held = Command::new(repository("tests/kafka/kafka"))
             .arg("hold")
             .args([&libs, &data])
-            .env("KAFKA_USERS", users)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -48,6 +64,26 @@ impl Broker {
     /// Where it listens.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Where the listener behind the proxy really is.
+    pub fn proxied(&self) -> String {
+        std::fs::read_to_string(self.data.join("proxied")).unwrap().trim().to_owned()
+    }
+
+    /// What it wrote.
+    pub fn log(&self) -> PathBuf {
+        self.data.join("kafka.log")
+    }
+
+    /// SIGSTOP.
+    pub fn pause(&self) {
+        self.command("pause", None);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.command("resume", None);
     }
 
     /// Where the listener with TLS, SASL and ACLs is.

@@ -73,10 +73,13 @@ impl Client {
         &self.bootstrap
     }
 
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.bootstrap).create().unwrap()
+    }
+
     /// Makes a topic.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &self.bootstrap).create().unwrap();
+        let admin = self.admin();
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         for (key, value) in settings {
             topic = topic.set(key, value);
@@ -87,6 +90,35 @@ impl Client {
         for result in made {
             result.unwrap();
         }
+        super::eventually("the topic to be known", LIMIT, || match self.partitions(name).len() {
+            0 => Err("none yet".to_owned()),
+            _ => Ok(()),
+        });
+    }
+
+    /// Removes a topic, and waits until it is gone.
+    pub fn delete_topic(&self, name: &str) {
+        let (admin, options) = (self.admin(), AdminOptions::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for result in runtime.block_on(admin.delete_topics(&[name], &options)).unwrap() {
+            result.unwrap();
+        }
+        super::eventually("the topic to be gone", LIMIT, || {
+            let metadata = self.producer.client().fetch_metadata(None, LIMIT).unwrap();
+            if metadata.topics().iter().all(|topic| topic.name() != name) {
+                Ok(())
+            } else {
+                Err("still there".to_owned())
+            }
+        });
+    }
+
+    /// Deletes the records of a partition before this offset, as retention does.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let (admin, mut list) = (self.admin(), TopicPartitionList::new());
+        list.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
     }
 
     /// Hands a record to the producer, waiting while its queue is full; [`Client::flush`] sends what it still holds.
@@ -188,25 +220,6 @@ impl Client {
         }
         records.sort_by_key(|record| (record.partition, record.offset));
         records
-    }
-
-    /// Calls `seen` with every record that is written to a topic from now on, at once and uncommitted, until it returns false
-    /// or the time is over.
-    pub fn watch(&self, topic: &str, limit: Duration, mut seen: impl FnMut(&Record) -> bool) {
-        let consumer = self.consumer(Isolation::Uncommitted, "watcher");
-        let mut list = TopicPartitionList::new();
-        for (partition, end) in self.ends(topic, Isolation::Uncommitted) {
-            list.add_partition_offset(topic, partition, Offset::Offset(end)).unwrap();
-        }
-        consumer.assign(&list).unwrap();
-        let began = Instant::now();
-        while began.elapsed() < limit {
-            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20))
-                && !seen(&owned(&message))
-            {
-                return;
-            }
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ pub struct Setup {
     pub prefix: String,
     settings: Vec<(String, String)>,
     environment: Vec<(String, String)>,
+    logs: Option<PathBuf>,
 }
 
 impl Setup {
@@ -61,6 +62,7 @@ impl Setup {
             group: name,
             settings: Vec::new(),
             environment: Vec::new(),
+            logs: None,
         }
     }
 
@@ -73,6 +75,18 @@ impl Setup {
     /// With one more variable of the environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same group, reached by another address.
+    pub fn through(mut self, address: &str) -> Self {
+        self.bootstrap = address.to_owned();
+        self
+    }
+
+    /// The logs of all instances are kept, in this folder.
+    pub fn logs_in(mut self, folder: &Path) -> Self {
+        self.logs = Some(folder.to_owned());
         self
     }
 
@@ -89,7 +103,8 @@ impl Setup {
     /// Starts an instance and returns at once.
     pub fn start(&self, instance: &str) -> Instance {
         let admin = free_address();
-        let log = std::env::temp_dir().join(format!("eddyline-{}-{instance}.log", unique(&self.group)));
+        let folder = self.logs.clone().unwrap_or_else(std::env::temp_dir);
+        let log = folder.join(format!("eddyline-{}-{instance}.log", unique(&self.group)));
         let file = File::create(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
         command.args(["run", "--brokers", &self.bootstrap, "--topics", &self.topic]);
@@ -105,7 +120,7 @@ impl Setup {
             command.args(["--set", &format!("{key}={value}")]);
         }
         let child = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        Instance { child, log, admin }
+        Instance { child, log, admin, keeps_log: self.logs.is_some() }
     }
 
     /// Waits until every record that is in the topic now was observed.
@@ -145,6 +160,7 @@ pub struct Instance {
     child: Child,
     log: PathBuf,
     admin: String,
+    keeps_log: bool,
 }
 
 impl Instance {
@@ -251,7 +267,7 @@ impl Drop for Instance {
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("---- the end of {}", self.log.display());
             eprintln!("{}", lines[lines.len().saturating_sub(40)..].join("\n"));
-        } else {
+        } else if !self.keeps_log {
             let _ = std::fs::remove_file(&self.log);
         }
         let _ = self.child.kill();

@@ -1,6 +1,8 @@
 //! The recording `shop`, and how the tests put it into Kafka.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::client::Client;
 
@@ -18,8 +20,9 @@ pub struct Recording {
     pub end_ms: i64,
 }
 
-/// How long after the last line those of the end are: longer than any lateness, shorter than what partitions may be apart.
-const GAP_MS: i64 = 30_000;
+/// How long after the last line those of the end are: longer than any lateness, shorter than what partitions may be apart; and in
+/// steps, for a leap would not be believed.
+const ENDS_MS: [i64; 3] = [10_000, 20_000, 30_000];
 /// A watermark is the median of nine times, and there are up to eight partitions.
 const END_LINES: usize = 72;
 
@@ -27,9 +30,10 @@ impl Recording {
     /// These lines and an end.
     pub fn new(mut lines: Vec<Line>) -> Self {
         let end_ms = lines.iter().map(|line| line.time_ms).max().unwrap();
-        let time_ms = end_ms + GAP_MS;
-        let json = format!(r#"{{"ts": {}, "service": "end", "message": "nothing follows"}}"#, seconds(time_ms));
-        lines.extend(std::iter::repeat_n(Line { time_ms, json }, END_LINES));
+        for time_ms in ENDS_MS.map(|after_ms| end_ms + after_ms) {
+            let json = format!(r#"{{"ts": {}, "service": "end", "message": "nothing follows"}}"#, seconds(time_ms));
+            lines.extend(std::iter::repeat_n(Line { time_ms, json }, END_LINES));
+        }
         Self { lines, end_ms }
     }
 
@@ -47,6 +51,19 @@ impl Recording {
     /// Writes all lines to the partitions in turn, without keys, the records' timestamps being those of the lines.
     pub fn send(&self, client: &Client, topic: &str, partitions: i32) {
         for (index, line) in self.lines.iter().enumerate() {
+            client.send(topic, Self::partition(index, partitions), line.time_ms, Some(line.json.as_bytes()));
+        }
+        client.flush();
+    }
+
+    /// As [`Recording::send`], over a time, evenly; what is left goes at once as soon as somebody says `hurry`.
+    pub fn send_over(&self, client: &Client, topic: &str, partitions: i32, over: Duration, hurry: &AtomicBool) {
+        let began = Instant::now();
+        for (index, line) in self.lines.iter().enumerate() {
+            let due = over.mul_f64(index as f64 / self.lines.len() as f64);
+            if !hurry.load(Ordering::Relaxed) {
+                std::thread::sleep(due.saturating_sub(began.elapsed()));
+            }
             client.send(topic, Self::partition(index, partitions), line.time_ms, Some(line.json.as_bytes()));
         }
         client.flush();

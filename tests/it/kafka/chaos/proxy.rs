@@ -1,0 +1,223 @@
+//! The network between the instances and the broker, and what can happen to it.
+//!
+//! It knows as much of Kafka's protocol as is the same in every version: a frame is a length of four bytes; a request then has its
+//! API key, the version and a number, an answer that number; the answers of a connection are in the order of its requests.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+/// The requests that a transaction consists of, by their API keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    Produce = 0,
+    EndTransaction = 26,
+    CommitOffsets = 28,
+}
+
+/// Where a message is caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The broker never sees the request.
+    Request,
+    /// The broker has done what was asked, and nobody learns of it.
+    Answer,
+}
+
+/// A message that does not arrive. Its connection stands still until this is dropped, and then breaks.
+pub struct Caught {
+    /// The request.
+    pub request: Vec<u8>,
+    _release: Sender<()>,
+}
+
+struct Trap {
+    api: Api,
+    side: Side,
+    part: Vec<u8>,
+    caught: Sender<Caught>,
+}
+
+struct Shared {
+    broker: String,
+    trap: Mutex<Option<Trap>>,
+    connections: Mutex<Vec<Weak<TcpStream>>>,
+    holds: AtomicBool,
+    delay_ms: AtomicU64,
+}
+
+/// A proxy on loopback.
+pub struct Proxy {
+    listener: TcpListener,
+    address: String,
+}
+
+/// A proxy that works.
+pub struct Network {
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// One that has an address and does nothing yet: the broker has to know the address before it starts.
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        Self { listener, address }
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Connects everybody who comes to this broker, until the tests end.
+    pub fn serve(self, broker: String) -> Network {
+        let shared = Arc::new(Shared {
+            broker,
+            trap: Mutex::default(),
+            connections: Mutex::default(),
+            holds: AtomicBool::new(false),
+            delay_ms: AtomicU64::new(0),
+        });
+        let serving = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for client in self.listener.incoming().flatten() {
+                // A broker that is away refuses; so does the proxy.
+                if let Ok(broker) = TcpStream::connect(&serving.broker) {
+                    connect(&serving, client, broker);
+                }
+            }
+        });
+        Network { shared }
+    }
+}
+
+impl Network {
+    /// Waits for the next message of this kind that has these bytes in its request, and lets it not arrive.
+    pub fn catch(&self, api: Api, side: Side, part: &[u8], limit: Duration) -> Option<Caught> {
+        let (sender, caught) = channel();
+        *self.shared.trap.lock().unwrap() = Some(Trap { api, side, part: part.to_owned(), caught: sender });
+        let found = caught.recv_timeout(limit).ok();
+        *self.shared.trap.lock().unwrap() = None;
+        // One may have gone into the trap while it was taken away.
+        found.or_else(|| caught.try_recv().ok())
+    }
+
+    /// Breaks all connections.
+    pub fn cut(&self) {
+        for connection in self.shared.connections.lock().unwrap().drain(..).filter_map(|weak| weak.upgrade()) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Nothing passes, and no connection breaks, for this long.
+    pub fn hold(&self, time: Duration) {
+        self.shared.holds.store(true, Ordering::Relaxed);
+        std::thread::sleep(time);
+        self.shared.holds.store(false, Ordering::Relaxed);
+    }
+
+    /// Each message takes this much longer, for a while.
+    pub fn slow(&self, delay: Duration, time: Duration) {
+        self.shared.delay_ms.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::Relaxed);
+        std::thread::sleep(time);
+        self.shared.delay_ms.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn pass(&self) {
+        std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::Relaxed)));
+        while self.holds.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Takes the trap, if this request goes into it.
+    fn trap(&self, frame: &[u8]) -> Option<Trap> {
+        let mut trap = self.trap.lock().unwrap();
+        let is_it = trap.as_ref().is_some_and(|trap| {
+            frame.get(4..6) == Some(&(trap.api as i16).to_be_bytes()[..])
+                && frame.windows(trap.part.len().max(1)).any(|part| part == trap.part)
+        });
+        if is_it { trap.take() } else { None }
+    }
+}
+
+impl Trap {
+    /// Hands the message over and waits until it was looked at.
+    fn spring(self, request: Vec<u8>) {
+        let (release, released): (Sender<()>, Receiver<()>) = channel();
+        if self.caught.send(Caught { request, _release: release }).is_ok() {
+            let _ = released.recv();
+        }
+    }
+}
+
+/// The trap whose answer is awaited on a connection, its request, and the number that both have.
+type Awaited = Mutex<Option<(Trap, Vec<u8>)>>;
+
+fn connect(shared: &Arc<Shared>, client: TcpStream, broker: TcpStream) {
+    let _ = (client.set_nodelay(true), broker.set_nodelay(true));
+    let (client, broker) = (Arc::new(client), Arc::new(broker));
+    {
+        let mut connections = shared.connections.lock().unwrap();
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.extend([&client, &broker].map(Arc::downgrade));
+    }
+    let (to_client, to_broker) = (Arc::clone(&client), Arc::clone(&broker));
+    let awaited: Arc<(AtomicI32, Awaited)> = Arc::new((AtomicI32::new(-1), Mutex::default()));
+    let (of_requests, of_answers) = (Arc::clone(shared), Arc::clone(shared));
+    let answers_awaited = Arc::clone(&awaited);
+    std::thread::spawn(move || {
+        forward(&of_requests, &client, &to_broker, |frame| match of_requests.trap(frame) {
+            Some(trap) if trap.side == Side::Request => {
+                trap.spring(frame.to_vec());
+                false
+            }
+            Some(trap) => {
+                *awaited.1.lock().unwrap() = Some((trap, frame.to_vec()));
+                awaited.0.store(number(frame, 8), Ordering::Release);
+                true
+            }
+            None => true,
+        });
+    });
+    std::thread::spawn(move || {
+        forward(&of_answers, &broker, &to_client, |frame| {
+            if answers_awaited.0.load(Ordering::Acquire) != number(frame, 4) {
+                return true;
+            }
+            let Some((trap, request)) = answers_awaited.1.lock().unwrap().take() else { return true };
+            trap.spring(request);
+            false
+        });
+    });
+}
+
+/// Sends frames on until a connection ends or one of them may not pass.
+fn forward(shared: &Shared, mut from: &TcpStream, mut to: &TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
+    while let Ok(frame) = read_frame(&mut from) {
+        shared.pass();
+        if !passes(&frame) || to.write_all(&frame).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+fn read_frame(from: &mut &TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    from.read_exact(&mut frame)?;
+    let length = u64::try_from(number(&frame, 0)).map_err(std::io::Error::other)?;
+    if from.take(length).read_to_end(&mut frame)? as u64 != length {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(frame)
+}
+
+fn number(frame: &[u8], at: usize) -> i32 {
+    frame.get(at..at + 4).map_or(-2, |bytes| i32::from_be_bytes(bytes.try_into().unwrap()))
+}
