@@ -23,6 +23,11 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// A file and no brokers: for commands without Kafka.
+    pub(super) fn of_file(config: Option<PathBuf>) -> Self {
+        Self { config, brokers: None }
+    }
+
     /// Reads all layers: the file, then keys that have an option of their own, then those that are set.
     pub(super) fn load(&self, own: Own<'_>, set: &[String]) -> Result<(Config, Vec<Problem>), Failure> {
         self.with_layers(own, set, load)

@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
     }
     let mut sink = Sink::open(arguments, &config, &past, &role, progress_bar(&stretches))?;
-    let mut chain = Chain::new(config.format, config.lateness_ms).with_budget(config.budget);
+    let mut chain = Chain::new(config.format, config.lateness_ms).with_budget(config.budget).with_masks(&config.masks);
     stretches.iter().for_each(|stretch| chain.open(&stretch.partition));
     let mut messages = Vec::new();
     let mut failure = None;

@@ -4,6 +4,7 @@ use toml::Value;
 
 use super::{Config, Secret};
 use crate::score::Budget;
+use crate::template::Masks;
 
 /// One key of the configuration.
 pub struct Key {
@@ -105,6 +106,12 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "templates.masks",
+        default: "[]",
+        meaning: "patterns of what varies in lines, as in [{ name = \"ORDER\", pattern = \"ord-[0-9]{6}\" }]; ids of templates depend on them",
+        set: |config, value| masks(value).map(|masks| config.masks = masks),
+    },
+    Key {
         name: "judge.false_findings_per_day",
         default: "0.14285714285714285",
         meaning: "how many false findings a day each detector may make in an environment (0.0001 to 1000); the default is one a week",
@@ -200,6 +207,18 @@ fn topics(value: &Value) -> Result<Vec<String>, String> {
     topics.sort();
     topics.dedup();
     Ok(topics)
+}
+
+fn masks(value: &Value) -> Result<Masks, String> {
+    let expected = || "is a list of masks, as in [{ name = \"ORDER\", pattern = \"ord-[0-9]{6}\" }]".to_owned();
+    let listed = value.as_array().ok_or_else(expected)?;
+    let mask = |value: &'_ Value| {
+        let table = value.as_table().filter(|table| table.len() == 2)?;
+        Some((table.get("name")?.as_str()?.to_owned(), table.get("pattern")?.as_str()?.to_owned()))
+    };
+    let listed: Vec<(String, String)> = listed.iter().map(mask).collect::<Option<_>>().ok_or_else(expected)?;
+    let pairs = listed.iter().map(|(name, pattern)| (name.as_str(), pattern.as_str()));
+    Masks::new(pairs).map_err(|error| format!("has a mask that is wrong: {error}"))
 }
 
 fn set_properties(config: &mut Config, value: &Value) -> Result<(), String> {

@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::decode::Format;
 use crate::publish::Provenance;
 use crate::score::Budget;
+use crate::template::Masks;
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Config {
     pub lateness_ms: i64,
     /// `observe.threads`: worker threads; `None` is one for each core.
     pub threads: Option<usize>,
+    /// `templates.masks`.
+    pub masks: Masks,
     /// `judge.false_findings_per_day`.
     pub budget: Budget,
     /// `snapshots.every_s`: the pause between two snapshots of a judge, in seconds; `None` takes none.
@@ -100,6 +103,7 @@ impl Default for Config {
             flush_ms: 500,
             lateness_ms: 5_000,
             threads: None,
+            masks: Masks::default(),
             budget: Budget::default(),
             snapshot_every_s: Some(30),
             snapshot_directory: None,
@@ -114,10 +118,13 @@ impl Config {
     /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
     /// and intervals change no event, so they are not in it.
     pub fn provenance(&self) -> Provenance {
-        let keys = format!(
+        let mut keys = format!(
             "input.format={:?}\nobserve.lateness_ms={}\njudge.false_findings_per_day={:?}\n",
             self.format, self.lateness_ms, self.budget.false_findings_per_day
         );
+        if !self.masks.is_empty() {
+            keys.push_str(&format!("templates.masks={:016x}\n", self.masks.seed()));
+        }
         let config_hash = digest(&keys);
         Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
     }

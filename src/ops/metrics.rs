@@ -9,8 +9,8 @@ use tracing::{info, warn};
 
 use super::View;
 use crate::decide::{Message, Status};
-use crate::record::Partition;
-use crate::score::Severity;
+use crate::record::{Partition, Service};
+use crate::score::{Severity, Unsuitable};
 use crate::vectorise::wire::Flush;
 
 /// Says what each metric means; once, after the recorder is installed.
@@ -38,6 +38,7 @@ pub fn describe_metrics() {
         Unit::Count,
         "Partitions read here that lag and did not move for a minute"
     );
+    describe_gauge!("eddyline_services_unsuitable", Unit::Count, "Services whose templates say little");
     describe_gauge!("eddyline_partitions_cut", Unit::Count, "Input partitions that are cut off");
     describe_counter!("eddyline_panics_total", Unit::Count, "Records that made a stage panic, by stage: a bug");
     describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");
@@ -147,6 +148,17 @@ impl JudgeMetrics {
         }
         for partition in before.difference(now) {
             info!(%partition, "has caught up, and is waited for again");
+        }
+    }
+
+    /// Which services were unsuitable before a tally was judged, and which are behind it.
+    pub fn unsuitable(&self, before: &BTreeMap<Service, Unsuitable>, now: &BTreeMap<Service, Unsuitable>) {
+        for (service, reason) in now.iter().filter(|&(service, reason)| before.get(service) != Some(reason)) {
+            let coarsens = if reason.coarsens() { "; new ones are counted together" } else { "" };
+            warn!(%service, reason = reason.code(), "its templates say little: {}{coarsens}", reason.reason());
+        }
+        for service in before.keys().filter(|service| !now.contains_key(*service)) {
+            info!(%service, "its templates are of use again");
         }
     }
 

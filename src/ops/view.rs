@@ -57,6 +57,8 @@ pub struct JudgeView {
     pub services_warming_up: usize,
     /// How many seconds of log time until the last of them is done.
     pub warm_up_left_seconds: i64,
+    /// Services whose templates say little, and why: new kinds of their lines may be counted together.
+    pub services_unsuitable: Vec<UnsuitableService>,
     /// Input partitions it knows of.
     pub partitions_known: usize,
     /// Of them, those that have reported: nothing is judged before all have.
@@ -67,6 +69,15 @@ pub struct JudgeView {
     pub open_seconds: usize,
     /// Episodes that are open.
     pub open_episodes: Vec<OpenEpisode>,
+}
+
+/// A service whose templates say little.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UnsuitableService {
+    /// The service.
+    pub service: String,
+    /// Which check says so.
+    pub reason: &'static str,
 }
 
 /// An open episode, as far as a status tells of it.
@@ -158,6 +169,9 @@ impl View {
             started_at: rfc3339(episode.started.start()),
             services: episode.services().iter().map(|(service, _)| service.to_string()).collect(),
         });
+        let unsuitable = judge.scorer().catalogue().unsuitable().iter();
+        let unsuitable = unsuitable
+            .map(|(service, reason)| UnsuitableService { service: service.to_string(), reason: reason.code() });
         let view = JudgeView {
             is_live,
             judged_until: judge.judged_until().map(|second: Second| rfc3339(second.end())),
@@ -165,6 +179,7 @@ impl View {
             templates: models.templates,
             services_warming_up: models.warming_up,
             warm_up_left_seconds: models.warm_up_left_seconds,
+            services_unsuitable: unsuitable.collect(),
             partitions_known,
             partitions_reporting,
             partitions_cut: judge.cut().iter().map(ToString::to_string).collect(),
@@ -175,6 +190,7 @@ impl View {
         metrics::gauge!("eddyline_templates").set(view.templates as f64);
         metrics::gauge!("eddyline_open_episodes").set(view.open_episodes.len() as f64);
         metrics::gauge!("eddyline_partitions_cut").set(view.partitions_cut.len() as f64);
+        metrics::gauge!("eddyline_services_unsuitable").set(view.services_unsuitable.len() as f64);
         metrics::gauge!("eddyline_open_seconds").set(view.open_seconds as f64);
         self.judges.insert(partition.clone(), view);
     }
@@ -183,8 +199,9 @@ impl View {
     pub fn forget_judge(&self, partition: &Partition) {
         self.judges.remove(partition);
         self.forget_partition(partition);
-        let gauges = ["services", "templates", "open_episodes", "open_seconds", "partitions_cut"]
-            .map(|n| format!("eddyline_{n}"));
+        let gauges =
+            ["services", "services_unsuitable", "templates", "open_episodes", "open_seconds", "partitions_cut"]
+                .map(|n| format!("eddyline_{n}"));
         for gauge in gauges {
             metrics::gauge!(gauge).set(0.0);
         }

@@ -9,19 +9,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::decay::Decayed;
-use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate};
+use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate, TEMPLATE_BYTES_MAX};
 use super::side_by_side::for_each_template;
+use super::suitability::{Counts, Suitability, Unsuitable};
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Second, Service, TemplateId};
-use crate::template::{Merge, Merges};
+use crate::template::{Masks, Merge, Merges};
 use crate::vectorise::{Cell, Sample, Walk};
 
-/// How many templates are remembered of one service.
-pub const TEMPLATES_PER_SERVICE_MAX: usize = 2_000;
+/// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates.
+pub const TEMPLATE_BYTES_PER_SERVICE_MAX: usize = 8 << 20;
+/// As many templates are within the budget whatever their texts are.
+const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / TEMPLATE_BYTES_MAX;
 /// How many templates are remembered in all: with their samples, rates and gaps some 5 kB each.
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
+/// A template of one line is dead after this time: a day.
+const DEAD_SECONDS: i64 = 86_400;
 /// A service, as the models know it: never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceNumber(pub u32);
@@ -40,16 +45,59 @@ pub struct KnownService {
     lines: Decayed,
     templates: BTreeMap<TemplateId, KnownTemplate>,
     merges: Merges,
+    suitability: Suitability,
 }
 
 impl KnownService {
     fn new(number: ServiceNumber, now: Second) -> Self {
         let (lines, templates, merges) = (Decayed::new(now), BTreeMap::new(), Merges::default());
-        Self { number, birth: now, last_seen: now, trained_lines: 0, lines, templates, merges }
+        let suitability = Suitability::new(now);
+        Self { number, birth: now, last_seen: now, trained_lines: 0, lines, templates, merges, suitability }
+    }
+
+    /// Of an unsuitable service, lines of kinds that are not known are no templates any more, but other lines. Returns how many
+    /// kinds these were.
+    fn coarsen(&mut self, cell: &mut Cell, masks: &Masks) -> u64 {
+        if !self.unsuitable().is_some_and(Unsuitable::coarsens) {
+            return 0;
+        }
+        cell.keep_templates(|id, tally| {
+            let joins = |text: &Arc<str>| self.merges.joins(id, text, masks);
+            self.merges.contains(id) || self.templates.contains_key(&id) || tally.skeleton.as_ref().is_some_and(joins)
+        })
+    }
+
+    /// Counts a second for the checks of suitability, and makes them where they are due.
+    fn check(&mut self, cell: &Cell, first_sights: u64, now: Second) {
+        // Lines whose templates did not fit are as good as new ones; those of an unsuitable service are among the first sights.
+        let unfit = if self.unsuitable().is_some_and(Unsuitable::coarsens) { 0 } else { cell.other_lines };
+        self.suitability.count(cell.total() + cell.late, first_sights + unfit, now);
+        if let Some(since) = self.suitability.due(now) {
+            let counts = self.counts(since, now);
+            self.suitability.judge(counts, now);
+        }
+    }
+
+    /// What the checks of suitability look at. O(templates).
+    fn counts(&self, since: Second, now: Second) -> Counts {
+        let mut counts = Counts { templates: self.templates.len() as u64, ..Counts::default() };
+        for known in self.templates.values() {
+            let is_rare = known.birth == known.last_seen && known.lines.at(now, HALF_LIFE_SECONDS) <= 1.0;
+            counts.rare += u64::from(is_rare);
+            counts.dead += u64::from(is_rare && now.since(known.birth) > DEAD_SECONDS);
+            // Of a service that is new itself everything is.
+            counts.new += u64::from(known.birth >= since && self.birth < since);
+        }
+        counts
+    }
+
+    /// Why its templates say little, if they do.
+    pub fn unsuitable(&self) -> Option<Unsuitable> {
+        self.suitability.verdict()
     }
 
     /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these.
-    fn fold(&mut self, cell: &mut Cell, now: Second) -> Vec<Merge> {
+    fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<Merge> {
         let (mut news, mut parts) = (Vec::new(), Vec::new());
         // In any order: each is counted for itself.
         for (&id, tally) in &cell.templates {
@@ -69,7 +117,7 @@ impl KnownService {
         parts.sort_unstable();
         let mut merges = Vec::new();
         for (id, text, lines) in news {
-            merges.extend(self.merges.meet(id, &text, lines, now));
+            merges.extend(self.merges.meet(id, &text, lines, now, masks));
         }
         for id in parts {
             let into = self.merges.resolve(id);
@@ -111,6 +159,11 @@ impl KnownService {
         self.templates.len()
     }
 
+    /// What its templates take, in bytes, about. O(templates).
+    pub fn template_bytes(&self) -> usize {
+        self.templates.values().map(KnownTemplate::size_bytes).sum()
+    }
+
     fn meet(&mut self, cell: &Cell, now: Second) {
         self.last_seen = now;
         self.trained_lines += cell.total();
@@ -122,16 +175,20 @@ impl KnownService {
         });
     }
 
-    /// Forgets the least valuable templates until `keep` are left. O(n log n).
-    fn shrink(&mut self, keep: usize, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
+    /// Forgets templates until so many bytes are free: those with the fewest lines, of which recent ones count more. O(n log n).
+    fn shrink(&mut self, mut excess_bytes: usize, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
         let mut by_value: Vec<(f64, Second, TemplateId)> = self
             .templates
             .iter()
             .map(|(&id, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, id))
             .collect();
         by_value.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        for (_, _, id) in by_value.into_iter().take(self.templates.len().saturating_sub(keep)) {
-            self.templates.remove(&id);
+        for (_, _, id) in by_value {
+            if excess_bytes == 0 {
+                break;
+            }
+            let freed = self.templates.remove(&id).map_or(0, |known| known.size_bytes());
+            excess_bytes = excess_bytes.saturating_sub(freed);
             gone.push((self.number, id));
         }
         let templates = &self.templates;
@@ -161,6 +218,8 @@ pub struct Catalogue {
     services: BTreeMap<Service, KnownService>,
     /// The first second of each domain.
     domains: BTreeMap<Option<Arc<str>>, Second>,
+    /// Services whose templates say little, and why.
+    unsuitable: BTreeMap<Service, Unsuitable>,
     next_number: u32,
     template_count: usize,
     /// How many services and templates were forgotten because of the limits.
@@ -171,7 +230,7 @@ impl Catalogue {
     /// Meets what a second brings: merges templates, counts the lines of those that were merged as lines of what they are part
     /// of now, and remembers what is left. Before anyone else sees the second, so that nobody sees what is no template any
     /// more. Returns what had to be forgotten for it, and what was merged.
-    pub(super) fn meet(&mut self, second: &mut ClosedSecond) -> (Gone, Vec<Merged>) {
+    pub(super) fn meet(&mut self, second: &mut ClosedSecond, masks: &Masks) -> (Gone, Vec<Merged>) {
         let now = second.second;
         self.meet_services(second);
         let (mut gone, mut merged) = (Gone::default(), Vec::new());
@@ -179,12 +238,25 @@ impl Catalogue {
         for (service, cell) in &mut second.cells {
             let Some(known) = known_services.find(service) else { continue };
             let before = known.templates.len();
-            let (number, merges) = (known.number, known.fold(cell, now));
+            let verdict = known.unsuitable();
+            let coarsened = known.coarsen(cell, masks);
+            let (number, merges) = (known.number, known.fold(cell, now, masks));
             let named = |merge: Merge| Merged { service: service.clone(), number, from: merge.from, into: merge.into };
             merged.extend(merges.into_iter().map(named));
+            let met = known.templates.len();
             known.meet(cell, now);
-            if known.templates.len() > TEMPLATES_PER_SERVICE_MAX {
-                known.shrink(TEMPLATES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
+            known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
+            if known.unsuitable() != verdict {
+                match known.unsuitable() {
+                    Some(reason) => self.unsuitable.insert(service.clone(), reason),
+                    None => self.unsuitable.remove(service),
+                };
+            }
+            if known.templates.len() > TEMPLATES_THAT_FIT {
+                let bytes = known.template_bytes();
+                if bytes > TEMPLATE_BYTES_PER_SERVICE_MAX {
+                    known.shrink(bytes - TEMPLATE_BYTES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
+                }
             }
             self.template_count = self.template_count + known.templates.len() - before;
         }
@@ -222,6 +294,7 @@ impl Catalogue {
             if let Some(known) = self.services.remove(&service) {
                 self.template_count -= known.templates.len();
                 gone.services.push(known.number);
+                self.unsuitable.remove(&service);
             }
         }
         self.domains.retain(|domain, _| self.services.keys().any(|service| service.environment == *domain));
@@ -234,7 +307,7 @@ impl Catalogue {
                 self.services.values_mut().max_by_key(|known| (known.templates.len(), std::cmp::Reverse(known.number)));
             let Some(known) = largest else { return };
             let before = known.templates.len();
-            known.shrink(before * 9 / 10, now, &mut gone.templates);
+            known.shrink((known.template_bytes() / 10).max(1), now, &mut gone.templates);
             self.template_count -= before - known.templates.len();
         }
     }
@@ -257,6 +330,11 @@ impl Catalogue {
     /// The first second of the domain that `service` is of.
     pub(super) fn domain_birth(&self, service: &Service) -> Option<Second> {
         self.domains.get(&service.environment).copied()
+    }
+
+    /// Services whose templates say little, and why.
+    pub fn unsuitable(&self) -> &BTreeMap<Service, Unsuitable> {
+        &self.unsuitable
     }
 
     /// How many templates there are in all.

@@ -13,6 +13,11 @@ const LEVEL_SECONDS: i64 = 86_400;
 /// Half-life of what makes a template or service worth remembering.
 pub(super) const HALF_LIFE_SECONDS: f64 = WEEK_SECONDS;
 
+/// What a template takes beside its texts, in bytes, about: its series, gaps and places in merging.
+const FIXED_BYTES: usize = 4_096;
+/// The most that one takes, in bytes: three texts and names of topics and hosts.
+pub(super) const TEMPLATE_BYTES_MAX: usize = FIXED_BYTES + 3 * SAMPLE_BYTES_MAX;
+
 /// What is known of a template of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KnownTemplate {
@@ -70,6 +75,13 @@ impl KnownTemplate {
         self.text = Some(shown(text));
         self.first = self.first.take().into_iter().chain(other.first).min();
         self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
+    }
+
+    /// What it takes, with what the detectors know of it, in bytes, about.
+    pub(super) fn size_bytes(&self) -> usize {
+        let samples = self.first.iter().chain(&self.recent).map(|sample| sample.text.len());
+        let texts = self.text.iter().map(|text| text.len()).chain(samples);
+        (FIXED_BYTES + texts.sum::<usize>()).min(TEMPLATE_BYTES_MAX)
     }
 
     /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.

@@ -8,7 +8,8 @@
 //!   order, functions come from `libm`. A restored scorer goes on as if it had never stopped.
 //! * **What was told is not learnt** ([`Told`]), so that a second occurrence is found again; what goes on for ten minutes is
 //!   adopted as the new normal.
-//! * **Everything has a limit and ages** in log time: services, templates, clusters.
+//! * **Everything has a limit and ages** in log time: services, templates, clusters. A service of whose lines nearly all are new is
+//!   counted in sums, and no more by template (`suitability`).
 //! * A second in which any wrote costs O(services that are known, templates with lines in it), and every tenth second of a service
 //!   O(its templates).
 //!
@@ -34,6 +35,7 @@ mod series;
 mod side_by_side;
 mod sight;
 mod silence;
+mod suitability;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -41,14 +43,16 @@ mod trial;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Second, Service, TemplateId};
+use crate::template::Masks;
 use crate::vectorise::Sample;
 
-pub use catalogue::{Catalogue, KnownService, SERVICES_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX};
+pub use catalogue::{Catalogue, KnownService, SERVICES_MAX, TEMPLATE_BYTES_PER_SERVICE_MAX, TEMPLATES_MAX};
 pub use finding::*;
 pub use known_template::KnownTemplate;
 pub use reasoning::Reasoning;
 pub use second::{ClosedSecond, Judgement, Status, Told, WindowFacts};
 pub use sight::Known;
+pub use suitability::{Counts, LINES_MIN, Unsuitable};
 
 use history::History;
 use mix::Mixes;
@@ -86,6 +90,9 @@ pub trait Detect {
 pub struct Scorer {
     #[serde(skip)]
     budget: Budget,
+    /// A setting, too.
+    #[serde(skip)]
+    masks: Masks,
     now: Option<Second>,
     catalogue: Catalogue,
     history: History,
@@ -106,11 +113,16 @@ impl Scorer {
         Self { budget, ..self }
     }
 
+    /// The same models, for ids that were made with these masks from now on.
+    pub fn with_masks(self, masks: Masks) -> Self {
+        Self { masks, ..self }
+    }
+
     /// Judges the next second, then learns it. Seconds must come in rising order; those in between had no lines.
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
-        let gone_and_merged = self.catalogue.meet(second);
+        let gone_and_merged = self.catalogue.meet(second, &self.masks);
         let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();

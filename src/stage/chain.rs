@@ -7,6 +7,7 @@ use crate::decide::Message;
 use crate::decode::Format;
 use crate::record::{Offset, Partition, Record, Second, Topic};
 use crate::score::Budget;
+use crate::template::Masks;
 
 /// A flush is made after this many lines, however little log time has passed.
 const LINES_PER_FLUSH: usize = 10_000;
@@ -35,6 +36,12 @@ impl Chain {
     /// The same, with this budget of false findings.
     pub fn with_budget(self, budget: Budget) -> Self {
         Self { judge: self.judge.with_budget(budget), ..self }
+    }
+
+    /// The same, with these masks.
+    pub fn with_masks(self, masks: &Masks) -> Self {
+        let (observer, judge) = (self.observer.with_masks(masks.clone()), self.judge.with_masks(masks.clone()));
+        Self { observer, judge, ..self }
     }
 
     /// Adds a partition, from its first record on. All are added before the first record is read.

@@ -9,6 +9,7 @@ use super::merge::{Gap, Merger, MergerSnapshot};
 use crate::decide::{Decider, Episode, Message};
 use crate::record::{Partition, Second, StreamTime};
 use crate::score::{Budget, ClosedSecond, Judgement, Scorer};
+use crate::template::Masks;
 use crate::vectorise::wire::{Cut, Flush, WireError};
 
 /// A snapshot that cannot be read.
@@ -52,6 +53,11 @@ impl Judge {
     /// The same judge, from now on with this budget: also one that was restored, for a snapshot does not hold it.
     pub fn with_budget(self, budget: Budget) -> Self {
         Self { scorer: self.scorer.with_budget(budget), ..self }
+    }
+
+    /// The same judge, for tallies of observers with these masks; a snapshot does not hold them either.
+    pub fn with_masks(self, masks: Masks) -> Self {
+        Self { scorer: self.scorer.with_masks(masks), ..self }
     }
 
     /// Takes one flush and judges every second that it completes. The messages are in the order in which they have to be

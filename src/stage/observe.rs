@@ -9,7 +9,7 @@ use super::clock::PartitionClock;
 use crate::decode::{Decoder, Format};
 use crate::publish::Outcome;
 use crate::record::{NotALine, Offset, Partition, Record, Reject, StreamTime, TimeBasis, Topic};
-use crate::template::Skeletoniser;
+use crate::template::{Masks, Skeletoniser};
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Collector, Line};
 
@@ -39,6 +39,11 @@ impl Observer {
             clocks: BTreeMap::new(),
             scratch_service: String::new(),
         }
+    }
+
+    /// The same observer, with these masks.
+    pub fn with_masks(self, masks: Masks) -> Self {
+        Self { skeletoniser: Skeletoniser::with_masks(masks), ..self }
     }
 
     /// Records without a timestamp that follow were written before this moment; see [`Decoder::written_by`].

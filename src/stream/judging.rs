@@ -19,6 +19,7 @@ use crate::publish::{Destination, OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
 use crate::score::{Budget, Severity};
 use crate::stage::Judge;
+use crate::template::Masks;
 use crate::vectorise::wire::{Cut, Flush, Outcomes};
 
 /// Positions are committed at least this often, also without events.
@@ -67,6 +68,7 @@ impl Judged {
 pub struct Judging {
     provenance: Provenance,
     budget: Budget,
+    masks: Masks,
     judges: BTreeMap<Partition, Judged>,
     outputs: Vec<OutputRecord>,
     messages: Vec<crate::decide::Message>,
@@ -82,6 +84,7 @@ impl Judging {
         Self {
             provenance,
             budget: Budget::default(),
+            masks: Masks::default(),
             judges: BTreeMap::new(),
             outputs: Vec::new(),
             messages: Vec::new(),
@@ -95,6 +98,11 @@ impl Judging {
     /// The same, with this budget.
     pub fn with_budget(self, budget: Budget) -> Self {
         Self { budget, ..self }
+    }
+
+    /// The same, for tallies of observers with these masks.
+    pub fn with_masks(self, masks: Masks) -> Self {
+        Self { masks, ..self }
     }
 }
 
@@ -114,7 +122,7 @@ impl Task for Judging {
         if live_from > from {
             info!(%partition, from = from.0, to = live_from.0, "reading the tallies again, publishing nothing");
         }
-        let judge = judge.with_budget(self.budget);
+        let judge = judge.with_budget(self.budget).with_masks(self.masks.clone());
         self.judges.insert(
             partition.clone(),
             Judged {
@@ -165,6 +173,7 @@ impl Task for Judging {
         judged.position = offset.next();
         flush.progress.iter().for_each(|progress| judged.unheard.heard(&progress.partition));
         let cut_before = judged.judge.cut().clone();
+        let unsuitable_before = judged.judge.scorer().catalogue().unsuitable().clone();
         let was_live = judged.judge.withheld().is_some();
         for gap in judged.judge.flush(flush, &mut self.messages) {
             error!(%partition, offset = offset.0, "{gap}");
@@ -182,6 +191,7 @@ impl Task for Judging {
         self.messages.clear();
         if is_live {
             self.metrics.cut(&cut_before, judged.judge.cut());
+            self.metrics.unsuitable(&unsuitable_before, judged.judge.scorer().catalogue().unsuitable());
             let cuts = judged.unheard.look(wall_ms, || judged.judge.holding_back());
             if !cuts.is_empty() {
                 self.outputs.push(record_of(cuts, partition));

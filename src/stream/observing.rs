@@ -90,7 +90,7 @@ impl Observing {
         view: Arc<View>,
     ) -> Self {
         Self {
-            observer: Observer::new(config.format, config.lateness_ms),
+            observer: Observer::new(config.format, config.lateness_ms).with_masks(config.masks.clone()),
             flush_every: Duration::from_millis(config.flush_ms),
             tallies_partitions,
             roster,

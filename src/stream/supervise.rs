@@ -85,7 +85,8 @@ pub fn judge(shared: &Supervised) -> Result<(), String> {
     supervise(shared, &role, &[&tallies], None, || {
         let provenance = shared.config.provenance();
         let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
-        Judging::new(provenance, Arc::clone(&shared.view), snapshotter).with_budget(shared.config.budget)
+        let judging = Judging::new(provenance, Arc::clone(&shared.view), snapshotter);
+        judging.with_budget(shared.config.budget).with_masks(shared.config.masks.clone())
     })
 }
 

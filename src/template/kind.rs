@@ -29,6 +29,8 @@ pub enum ParameterKind {
     Time,
     /// A time of several units: `1h2m3.5s`. With a single unit it is a number.
     Duration,
+    /// What a mask of the user found.
+    Masked,
     /// Everything else: words with digits (`ssh2`), hosts with ports, truth values, values of keys; may be empty.
     Word,
 }

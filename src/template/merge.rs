@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::class::{COLON, END, HEX_LETTER, LETTER, class, classes_of};
+use super::masks::{Masked, Masks};
 use super::skeleton::{SKELETON_BYTES_MAX, Skeletoniser};
 use crate::record::{Second, TemplateId};
 
@@ -153,9 +154,9 @@ impl Merges {
         self.aliases.keys().map(|&from| (from, self.resolve(from)))
     }
 
-    /// Meets a template for the first time, with the lines it has so far. Returns what is merged because of it, in order: a
+    /// Meets a template for the first time, with the lines it has so far and the masks its skeleton was made with. Returns what is merged because of it, in order: a
     /// template may go into one that then goes into a third.
-    pub fn meet(&mut self, id: TemplateId, text: &str, lines: u64, now: Second) -> Vec<Merge> {
+    pub fn meet(&mut self, id: TemplateId, text: &str, lines: u64, now: Second, masks: &Masks) -> Vec<Merge> {
         let mut merges = Vec::new();
         if self.contains(id) {
             return merges;
@@ -164,7 +165,7 @@ impl Merges {
         let mut template = (id, Arc::<str>::from(text));
         // Each round leaves one template less, so that there are no more rounds than words.
         for _ in 0..WORDS_MAX {
-            let Some((gap, text)) = self.values_at(template.0, &template.1) else { break };
+            let Some((gap, text)) = self.values_at(template.0, &template.1, masks) else { break };
             let into = self.merge(gap, &text, now, &mut merges);
             template = (into, text);
         }
@@ -172,9 +173,15 @@ impl Merges {
         merges
     }
 
+    /// Whether a template that was not met would be merged into one that was met: its word fills a place of values.
+    pub fn joins(&self, id: TemplateId, text: &str, masks: &Masks) -> bool {
+        let joins = |gap| self.is_merged(gap, id) || self.has_variable(gap, id);
+        variants(text, masks).iter().any(|variant| joins(variant.gap))
+    }
+
     /// Enters a template into its gaps, up to the first of which the words are values.
-    fn values_at(&mut self, id: TemplateId, text: &str) -> Option<(Gap, Arc<str>)> {
-        let variants = variants(text);
+    fn values_at(&mut self, id: TemplateId, text: &str, masks: &Masks) -> Option<(Gap, Arc<str>)> {
+        let variants = variants(text, masks);
         let known = variants.iter().find(|variant| self.is_merged(variant.gap, id));
         if let Some(variant) = known {
             self.fill(variant, id);
@@ -309,12 +316,12 @@ impl Behind {
 }
 
 /// The skeleton with each of its words left out in turn; none of one that was cut, or has too few words.
-fn variants(text: &str) -> Vec<Variant> {
-    let words = words(text);
+fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
+    let words = words(text, masks);
     if words.len() <= WORDS_KEPT_MIN || text.len() >= SKELETON_BYTES_MAX {
         return Vec::new();
     }
-    let mut skeletoniser = Skeletoniser::new();
+    let mut skeletoniser = Skeletoniser::with_masks(masks.clone());
     let mut with_variable = String::new();
     let variant = |(position, &(start, end)): (u8, &(usize, usize))| {
         let word = text.get(start..end)?;
@@ -322,7 +329,7 @@ fn variants(text: &str) -> Vec<Variant> {
         with_variable.push_str(text.get(..start)?);
         with_variable.push_str("<*>");
         with_variable.push_str(text.get(end..)?);
-        let skeleton = skeletoniser.skeletonise(&with_variable);
+        let skeleton = skeletoniser.skeletonise_again(&with_variable);
         let gap = Gap { without: skeleton.id, position };
         let (hash, look, behind) = (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?));
         Some(Variant { gap, text: Arc::from(skeleton.text), word: hash, look, behind })
@@ -330,8 +337,11 @@ fn variants(text: &str) -> Vec<Variant> {
     (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()
 }
 
-/// Where the words of a skeleton are: runs without blanks and delimiters that have a letter.
-fn words(text: &str) -> Vec<(usize, usize)> {
+/// Where the words of a skeleton are: runs without blanks and delimiters that have a letter, but no names of masks.
+fn words(text: &str, masks: &Masks) -> Vec<(usize, usize)> {
+    let mut masked = Vec::new();
+    masks.find_placeholders(text, &mut masked);
+    let is_mask = |start: usize| masked.iter().any(|mask: &Masked| mask.range.contains(&start));
     let bytes = text.as_bytes();
     let mut words = Vec::new();
     let mut at = 0;
@@ -341,7 +351,7 @@ fn words(text: &str) -> Vec<(usize, usize)> {
         let run = rest.get(..length).unwrap_or_default();
         let trailing = run.iter().rev().take_while(|byte| matches!(byte, b'.' | b'!' | b'?')).count();
         let core = length - trailing.min(length.saturating_sub(1));
-        if classes_of(run) & (LETTER | HEX_LETTER) != 0 {
+        if classes_of(run) & (LETTER | HEX_LETTER) != 0 && !is_mask(at) {
             words.push((at, at + core));
         }
         at += length + 1;

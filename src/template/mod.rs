@@ -12,13 +12,14 @@
 //!
 //! # Identity
 //!
-//! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`]. So it is the same
+//! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`] and the masks, where
+//! there are any ([`Masks`]). So it is the same
 //! in every process, order and restart, and ids of different rules do not mix. The text that is hashed is the whole one,
 //! also where [`Skeleton::text`] is cut.
 //!
 //! # Invariants
 //!
-//! * The skeleton is a function of the line alone, never of lines before.
+//! * The skeleton is a function of the line and the masks alone, never of lines before.
 //! * Parameters lie within the line, on boundaries of characters, in rising order, and do not overlap.
 //! * No line makes it panic, and nothing is allocated per line once the buffers have grown.
 //!
@@ -26,6 +27,7 @@
 
 mod class;
 mod kind;
+mod masks;
 mod merge;
 mod number;
 mod shown;
@@ -35,6 +37,9 @@ mod skeleton;
 mod tests;
 
 pub use kind::ParameterKind;
+pub use masks::{
+    AUTOMATON_BYTES_MAX, MASK_NAME_BYTES_MAX, MASK_PATTERN_BYTES_MAX, MASKED_BYTES_MAX, MASKS_MAX, MaskError, Masks,
+};
 pub use merge::{ALIASES_MAX, Merge, Merges};
 pub use number::{Number, number};
 pub use shown::{Shown, common_text};

@@ -6,6 +6,7 @@
 
 use super::class::{COLON, END, class};
 use super::kind::ParameterKind;
+use super::masks::Masks;
 use super::skeleton::{PARAMETERS_MAX, Parameter, Skeleton};
 
 const VARIABLE: &str = "<*>";
@@ -51,18 +52,22 @@ impl Shown {
         self.parameters.iter().map(|parameter| parameter.kind)
     }
 
-    /// The text to show; `None` where the lines differ in more than the text of their parameters.
-    pub fn text(&self) -> Option<String> {
+    /// The text to show, given the masks that the skeletons were made with; `None` where the lines differ in more than the text of their parameters.
+    pub fn text(&self, masks: &Masks) -> Option<String> {
         if !self.is_regular {
             return None;
         }
+        let mut masked = Vec::new();
+        masks.find(&self.line, &mut masked);
         let mut text = String::with_capacity(self.line.len());
         let mut at = 0;
         for (parameter, &constant) in self.parameters.iter().zip(&self.constant) {
             let (start, end) = (usize::try_from(parameter.start).ok()?, usize::try_from(parameter.end).ok()?);
             text.push_str(self.line.get(at..start)?);
             let value = self.line.get(start..end)?;
-            if constant && is_word(parameter.kind, value) {
+            if let Some(mask) = masked.iter().find(|mask| mask.range == (start..end)) {
+                text.extend(["<", &mask.name, ">"]);
+            } else if constant && is_word(parameter.kind, value) {
                 text.push_str(value);
             } else if !text.ends_with(VARIABLE) {
                 text.push_str(VARIABLE);
@@ -132,7 +137,7 @@ mod tests {
                 None => shown = Some(Shown::new(line, &skeleton)),
             }
         }
-        shown?.text()
+        shown?.text(&Masks::default())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::record::TemplateId;
 
 use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class};
 use super::kind::{ParameterKind, is_plainly_literal, is_unit, kind, kind_with_colons};
+use super::masks::{Masked, Masks};
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
 /// different versions then differ, and old templates age away instead of being taken for new ones.
@@ -48,8 +49,8 @@ impl Parameter {
 pub struct Skeleton<'a> {
     /// The identity of the template.
     pub id: TemplateId,
-    /// The literals as they stand in the line, with single blanks and `<*>` for each run of variables; cut off at
-    /// [`SKELETON_BYTES_MAX`].
+    /// The literals as they stand in the line, with single blanks and `<*>` for each run of variables, or the name of a mask;
+    /// cut off at [`SKELETON_BYTES_MAX`].
     pub text: &'a str,
     /// The variables, in the order of the line; the first [`PARAMETERS_MAX`].
     pub parameters: &'a [Parameter],
@@ -60,6 +61,8 @@ pub struct Skeleton<'a> {
 pub struct Skeletoniser {
     text: String,
     parameters: Vec<Parameter>,
+    masks: Masks,
+    masked: Vec<Masked>,
 }
 
 impl Skeletoniser {
@@ -68,12 +71,33 @@ impl Skeletoniser {
         Self::default()
     }
 
+    /// One that applies these masks before anything else.
+    pub fn with_masks(masks: Masks) -> Self {
+        Self { masks, ..Self::default() }
+    }
+
+    /// The masks that it applies.
+    pub fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
     /// The skeleton of a line. Linear in the length of the line.
     pub fn skeletonise(&mut self, message: &str) -> Skeleton<'_> {
+        self.masks.find(message, &mut self.masked);
+        self.build(message)
+    }
+
+    /// The skeleton of a skeleton in which words became variables: names of masks stay, and patterns are not sought again.
+    pub(super) fn skeletonise_again(&mut self, skeleton: &str) -> Skeleton<'_> {
+        self.masks.find_placeholders(skeleton, &mut self.masked);
+        self.build(skeleton)
+    }
+
+    fn build(&mut self, message: &str) -> Skeleton<'_> {
         self.text.clear();
         self.parameters.clear();
-        Builder::new(message, &mut self.text, &mut self.parameters).read_line();
-        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), RULES_VERSION));
+        Builder::new(message, &mut self.text, &mut self.parameters).read_line(&self.masked);
+        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), self.masks.seed()));
         self.text.truncate(self.text.floor_char_boundary(SKELETON_BYTES_MAX));
         Skeleton { id, text: &self.text, parameters: &self.parameters }
     }
@@ -123,8 +147,23 @@ impl<'l, 's> Builder<'l, 's> {
         }
     }
 
-    fn read_line(&mut self) {
-        let mut at = 0;
+    fn read_line(&mut self, masked: &[Masked]) {
+        let (line, mut at) = (self.bytes, 0);
+        for Masked { range, name } in masked {
+            // The piece before sees nothing of what is masked.
+            self.bytes = line.get(..range.start).unwrap_or(line);
+            self.read(at);
+            self.masked(name, range.start, range.end);
+            at = range.end;
+        }
+        self.bytes = line;
+        self.read(at);
+        self.end_value(line.len());
+        self.copy_pending();
+    }
+
+    /// Reads on from here to the end of the bytes.
+    fn read(&mut self, mut at: usize) {
         while let Some(&byte) = self.bytes.get(at) {
             let first = class(byte);
             at = if first & BLANK != 0 {
@@ -137,8 +176,6 @@ impl<'l, 's> Builder<'l, 's> {
                 self.token(at)
             };
         }
-        self.end_value(at);
-        self.copy_pending();
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -381,6 +418,20 @@ impl<'l, 's> Builder<'l, 's> {
         }
         self.tail = Tail::Variable;
         self.has_blank = false;
+        self.parameter(kind, start, end);
+    }
+
+    /// Takes what a mask found. Nothing joins it.
+    fn masked(&mut self, name: &str, start: usize, end: usize) {
+        self.copy_pending();
+        self.blank();
+        self.text.extend(["<", name, ">"]);
+        self.slots = self.slots.saturating_add(1);
+        self.tail = Tail::Literal;
+        self.parameter(ParameterKind::Masked, start, end);
+    }
+
+    fn parameter(&mut self, kind: ParameterKind, start: usize, end: usize) {
         if self.parameters.len() < PARAMETERS_MAX
             && let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end))
         {

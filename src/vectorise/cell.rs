@@ -176,6 +176,21 @@ impl Cell {
         self.templates.entry(into).or_default().merge(tally);
     }
 
+    /// Counts the lines of those templates of which this is not true as lines without one; returns how many templates went.
+    pub fn keep_templates(&mut self, mut is_kept: impl FnMut(TemplateId, &TemplateTally) -> bool) -> u64 {
+        let (mut gone, mut lines) = (0, 0);
+        self.templates.retain(|&id, tally| {
+            let keep = is_kept(id, tally);
+            if !keep {
+                gone += 1;
+                lines += tally.total();
+            }
+            keep
+        });
+        self.other_lines += lines;
+        gone
+    }
+
     /// Adds what another cell of the same service and second counted.
     pub fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.lines.iter_mut().zip(other.lines) {

@@ -14,12 +14,14 @@ use crate::record::{Partition, Second, StreamTime};
 use crate::score::Budget;
 use crate::stage::Judge;
 use crate::stream::kafka::{Flow, Past, Stretch};
+use crate::template::Masks;
 use crate::vectorise::wire::Flush;
 
 /// One judge, and all that it said.
 pub(super) struct Side {
     judge: Judge,
     budget: Budget,
+    masks: Masks,
     provenance: Provenance,
     messages: Vec<Message>,
     said: Vec<Said>,
@@ -30,6 +32,7 @@ impl Side {
         Self {
             judge: Judge::new(),
             budget: config.budget,
+            masks: config.masks.clone(),
             provenance: config.provenance(),
             messages: Vec::new(),
             said: Vec::new(),
@@ -38,7 +41,7 @@ impl Side {
 
     /// Partitions of the tallies are judged apart, as domains are.
     fn begin_partition(&mut self) {
-        self.judge = Judge::new().with_budget(self.budget);
+        self.judge = Judge::new().with_budget(self.budget).with_masks(self.masks.clone());
     }
 
     fn take(&mut self, flush: Flush, partition: &Partition) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 mod source;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failure;
 use super::writer::{Output, Writer};
+use super::{Failure, options};
 use crate::config::Config;
 use crate::decide::Message;
 use crate::record::StreamTime;
@@ -30,6 +31,12 @@ pub(super) struct Arguments {
     /// Exit with 3 if an event of this severity or above was found
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
+    /// A file of configuration, in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set a key of the configuration; may be given again and again
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,12 +67,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if files.iter().filter(|file| *file == "-").count() > 1 {
         return Err(Failure::Usage(anyhow::anyhow!("standard input (-) can be read once only")));
     }
-    let config = Config::default();
+    let (config, problems) = options::Source::of_file(arguments.config.clone()).load(&[], &arguments.set)?;
+    let config = options::valid(config, problems)?;
     let bytes_read = Arc::new(AtomicU64::new(0));
     let mut sources = open_all(&files, &config, &bytes_read)?;
     let progress = progress_bar(&files, arguments.output);
     let mut writer = Writer::new(arguments.output, &config, progress.clone());
-    let mut chain = Chain::new(config.format, config.lateness_ms);
+    let mut chain = Chain::new(config.format, config.lateness_ms).with_budget(config.budget).with_masks(&config.masks);
     for source in &sources {
         chain.open(&source.partition);
     }

@@ -93,7 +93,7 @@ pub(super) fn rebuild(
     } else if stretch.from > Offset(0) {
         rebuilt.notes.push(format!("tallies before offset {} were deleted by retention: what the judge had learnt from them is not known any more", stretch.from.0));
     }
-    judge = judge.with_budget(config.budget);
+    judge = judge.with_budget(config.budget).with_masks(config.masks.clone());
     let (provenance, mut messages) = (config.provenance(), Vec::new());
     let mut failure = None;
     let mut take = |offset: i64, value: &[u8]| -> anyhow::Result<Flow> {

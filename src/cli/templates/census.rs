@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::decode::{Decoder, Format};
 use crate::publish::redact;
 use crate::record::{NotALine, Offset, Record, Second, TemplateId};
-use crate::template::{Merges, ParameterKind, Shown, Skeletoniser, common_text};
+use crate::score::{Counts, Unsuitable};
+use crate::template::{Masks, Merges, ParameterKind, Shown, Skeletoniser, common_text};
 
 /// How many templates are kept; beyond them the rarest go, those first that were not seen for the longest time.
 const TEMPLATES_MAX: usize = 20_000;
@@ -18,6 +19,7 @@ const EXAMPLE_BYTES_MAX: usize = 512;
 /// A template as its lines wrote it, before it was merged into another one.
 struct Member {
     lines: u64,
+    first_line: u64,
     last_line: u64,
     skeleton: Box<str>,
     shown: Shown,
@@ -41,6 +43,7 @@ pub(super) struct Entry {
 pub(super) struct Census {
     decoder: Decoder,
     skeletoniser: Skeletoniser,
+    masks: Masks,
     merges: Merges,
     members: BTreeMap<TemplateId, Member>,
     /// Skeletons that came of merging.
@@ -67,10 +70,11 @@ fn take<'a>(decoder: &'a mut Decoder, line: &'a [u8]) -> Taken<'a> {
 }
 
 impl Census {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(masks: Masks) -> Self {
         Self {
             decoder: Decoder::new(Format::Auto),
-            skeletoniser: Skeletoniser::new(),
+            skeletoniser: Skeletoniser::with_masks(masks.clone()),
+            masks,
             merges: Merges::default(),
             members: BTreeMap::new(),
             merged_texts: BTreeMap::new(),
@@ -97,10 +101,11 @@ impl Census {
             return;
         }
         let shown = Shown::new(message, &skeleton);
-        let member = Member { lines: 1, last_line: self.lines, skeleton: skeleton.text.into(), shown };
+        let member =
+            Member { lines: 1, first_line: self.lines, last_line: self.lines, skeleton: skeleton.text.into(), shown };
         self.members.insert(skeleton.id, member);
         self.merges.count(skeleton.id, 1, now);
-        for merge in self.merges.meet(skeleton.id, skeleton.text, 1, now) {
+        for merge in self.merges.meet(skeleton.id, skeleton.text, 1, now, &self.masks) {
             self.merged_texts.insert(merge.into, merge.text.as_ref().into());
         }
         if self.members.len() > TEMPLATES_MAX {
@@ -138,7 +143,7 @@ impl Census {
     }
 
     fn text(&self, root: TemplateId, family: &[TemplateId]) -> String {
-        let texts = family.iter().map(|id| self.members.get(id).and_then(|member| member.shown.text()));
+        let texts = family.iter().map(|id| self.members.get(id).and_then(|member| member.shown.text(&self.masks)));
         let common = texts.reduce(|common, text| common_text(&common?, &text?));
         common.flatten().unwrap_or_else(|| self.skeleton(root, family))
     }
@@ -192,6 +197,26 @@ impl Census {
                 (root.to_string(), Cow::Borrowed(text.unwrap_or(skeleton.text)))
             }
         }
+    }
+
+    /// Why the templates say little, if they do. What is new first came in the last tenth of the lines, what is dead came once, in
+    /// the first half. O(templates).
+    pub(super) fn unsuitable(&self) -> Option<Unsuitable> {
+        let families = self.families();
+        let mut counts = Counts {
+            lines: self.lines - self.continuations - self.others,
+            first_sights: families.len() as u64 + self.forgotten,
+            templates: families.len() as u64,
+            ..Counts::default()
+        };
+        for family in families.values() {
+            let members = || family.iter().filter_map(|id| self.members.get(id));
+            let is_rare = members().map(|member| member.lines).sum::<u64>() <= 1;
+            counts.rare += u64::from(is_rare);
+            counts.dead += u64::from(is_rare && members().all(|member| member.last_line * 2 < self.lines));
+            counts.new += u64::from(members().all(|member| member.first_line * 10 > self.lines * 9));
+        }
+        counts.verdict()
     }
 
     /// What was read, in a sentence.

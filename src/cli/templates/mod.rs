@@ -12,6 +12,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use super::{Failure, lines};
+use crate::template::Masks;
 use census::Census;
 
 #[derive(clap::Args)]
@@ -25,6 +26,9 @@ pub(super) struct Arguments {
     /// Write the template of every line instead: a row for each, in order. Reads the files twice
     #[arg(long)]
     assign: bool,
+    /// What varies in lines, as in ORDER=ord-[0-9]{6}; may be given again and again (templates.masks)
+    #[arg(long, value_name = "NAME=PATTERN")]
+    mask: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "--assign reads its files twice, so they cannot be standard input"
         )));
     }
-    let mut census = Census::new();
+    let mut census = Census::new(masks(&arguments.mask)?);
     each_line(&files, |line| {
         census.meet(line);
         Ok(())
@@ -59,6 +63,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         written => Ok(written.map(|()| ExitCode::SUCCESS)?),
     }
+}
+
+fn masks(arguments: &[String]) -> Result<Masks, Failure> {
+    let pair = |argument: &'_ String| {
+        let pair = argument.split_once('=').map(|(name, pattern)| (name.to_owned(), pattern.to_owned()));
+        pair.with_context(|| format!("--mask {argument} is not written as NAME=PATTERN"))
+    };
+    let pairs = arguments.iter().map(pair).collect::<anyhow::Result<Vec<_>>>().map_err(Failure::Usage)?;
+    let masks = Masks::new(pairs.iter().map(|(name, pattern)| (name.as_str(), pattern.as_str())));
+    masks.map_err(|error| Failure::Usage(error.into()))
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -90,6 +104,9 @@ fn catalogue(census: &Census, output: Output, out: &mut impl Write) -> anyhow::R
         }
         Output::Json => write::json(&entries, out)?,
         Output::Csv => write::csv(&entries, out)?,
+    }
+    if let Some(unsuitable) = census.unsuitable() {
+        anstream::eprintln!("these lines are hardly log messages: {}", unsuitable.reason());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::events::{self, rfc_3339};
 use crate::support::process::eddyline;
-use crate::support::recording::Recording;
+use crate::support::recording::{Recording, seconds};
 use crate::support::repository;
 
 /// The events of the whole recording, as `detect` finds them with its default settings.
@@ -113,4 +113,48 @@ fn cutting_the_future_changes_no_past_event() {
         assert!(!whole.is_empty());
         assert_eq!(cut, whole, "cut after {minutes} minutes");
     }
+}
+
+/// Lines as of a dump: code without blanks, of which no two are of one kind, and every fourth is base64.
+fn dump(recording: &Recording) -> String {
+    let (first_ms, mut state) = (recording.lines[0].time_ms, 1_u64);
+    let mut word = |letters: &[u8], length: usize| -> String {
+        let letter = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(letters[usize::try_from(state >> 33).unwrap() % letters.len()])
+        };
+        (0..length).map(letter).collect()
+    };
+    let base64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut lines = String::new();
+    for index in 0..(recording.end_ms - first_ms) / 50 {
+        let message = match index % 4 {
+            0 => word(base64, 76),
+            _ => format!("{}({}){{{}}}", word(b"ghijklmnop", 5), word(b"qrstuvw", 6), word(b"klmnopq", 9)),
+        };
+        let ts = seconds(first_ms + index * 50);
+        lines += &format!("{{\"ts\": {ts}, \"service\": \"dump\", \"message\": \"{message}\"}}\n");
+    }
+    lines
+}
+
+#[test]
+fn a_dump_beside_the_shop_changes_none_of_its_events_and_floods_nobody() {
+    let recording = Recording::shop(1_200);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dump.jsonl");
+    std::fs::write(&file, dump(&recording)).unwrap();
+    let shop = recording.to_json_lines();
+    let is_of_dump = |event: &Value| event["services"].as_array().unwrap().iter().any(|service| service == "dump");
+    let said = |events: &[Value]| -> Vec<String> {
+        let fields = ["time", "status", "severity", "dedup_key", "summary"];
+        let of_shop = events.iter().filter(|event| !is_of_dump(event));
+        of_shop.map(|event| fields.map(|field| event[field].to_string()).join(" ")).collect()
+    };
+    let alone = detect(&["-"], shop.as_bytes());
+    let beside = detect(&["-", file.to_str().unwrap()], shop.as_bytes());
+    assert!(alone.len() > 5);
+    assert_eq!(said(&alone), said(&beside));
+    let of_dump: Vec<&Value> = beside.iter().filter(|event| is_of_dump(event)).map(|event| &event["summary"]).collect();
+    assert!(of_dump.len() <= 3, "{of_dump:#?}");
 }
