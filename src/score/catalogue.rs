@@ -82,13 +82,25 @@ impl KnownService {
     fn counts(&self, since: Second, now: Second) -> Counts {
         let mut counts = Counts { templates: self.templates.len() as u64, ..Counts::default() };
         for known in self.templates.values() {
-            let is_rare = known.birth == known.last_seen && known.lines.at(now, HALF_LIFE_SECONDS) <= 1.0;
+            let is_rare = known.is_rare(now);
             counts.rare += u64::from(is_rare);
             counts.dead += u64::from(is_rare && now.since(known.birth) > DEAD_SECONDS);
             // Of a service that is new itself everything is.
             counts.new += u64::from(known.birth >= since && self.birth < since);
         }
         counts
+    }
+
+    /// Forgets the templates of one line: what a dump left before it was recognised would make the tests of all others stricter.
+    fn forget_rare(&mut self, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
+        let rare: Vec<TemplateId> =
+            self.templates.iter().filter(|(_, known)| known.is_rare(now)).map(|(&id, _)| id).collect();
+        for id in rare {
+            self.templates.remove(&id);
+            gone.push((self.number, id));
+        }
+        let templates = &self.templates;
+        self.merges.retain(|id| templates.contains_key(&id));
     }
 
     /// Why its templates say little, if they do.
@@ -247,6 +259,9 @@ impl Catalogue {
             known.meet(cell, now);
             known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
             if known.unsuitable() != verdict {
+                if known.unsuitable().is_some_and(Unsuitable::coarsens) {
+                    known.forget_rare(now, &mut gone.templates);
+                }
                 match known.unsuitable() {
                     Some(reason) => self.unsuitable.insert(service.clone(), reason),
                     None => self.unsuitable.remove(service),

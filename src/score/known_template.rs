@@ -77,6 +77,11 @@ impl KnownTemplate {
         self.recent = self.recent.take().into_iter().chain(other.recent).max_by_key(|sample| sample.time);
     }
 
+    /// Whether it came once.
+    pub(super) fn is_rare(&self, now: Second) -> bool {
+        self.birth == self.last_seen && self.lines.at(now, HALF_LIFE_SECONDS) <= 1.0
+    }
+
     /// What it takes, with what the detectors know of it, in bytes, about.
     pub(super) fn size_bytes(&self) -> usize {
         let samples = self.first.iter().chain(&self.recent).map(|sample| sample.text.len());
