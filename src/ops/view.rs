@@ -14,7 +14,8 @@ use crate::vectorise::wire::Outcomes;
 
 /// A worker that did not go round for this long is stuck, in milliseconds. Far above what one transaction may take.
 const HEARTBEAT_AGE_MAX_MS: i64 = 180_000;
-/// A partition that lags and did not move for this long is said to be stalled, in milliseconds.
+/// A partition that lags, or of which nobody knows whether it does, and that did not move for this long is said to be stalled, in
+/// milliseconds.
 const STALLED_AFTER_MS: i64 = 60_000;
 
 /// What the workers last said.
@@ -85,7 +86,7 @@ pub struct OpenEpisode {
 /// Everything at once, for `/status` and the status line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// Records that wait to be read; `None` where nothing is known yet.
+    /// Records that wait to be read; `None` where it is not known of every partition.
     pub lag_records: Option<i64>,
     /// Lines read each second in the last ten.
     pub lines_per_second: f64,
@@ -106,9 +107,9 @@ pub struct PartitionStatus {
     pub partition: i32,
     /// The next offset to read.
     pub next_offset: i64,
-    /// Records that wait to be read.
+    /// Records that wait to be read; `None` where that is not known now.
     pub lag_records: Option<i64>,
-    /// Assigned and lagging, but without progress for a minute.
+    /// Assigned and lagging (as far as known), but without progress for a minute.
     pub is_stalled: bool,
 }
 
@@ -120,11 +121,17 @@ impl View {
         )
     }
 
-    /// How far a partition lags.
-    pub fn lag(&self, partition: &Partition, lag: i64) {
-        self.partitions.entry(partition.clone()).or_default().lag = Some(lag);
+    /// How far a partition lags; `None` where that is not known now.
+    pub fn lag(&self, partition: &Partition, lag: Option<i64>) {
+        let mut view = self.partitions.entry(partition.clone()).or_default();
+        view.lag = lag;
+        if lag == Some(0) && view.moved_at_ms > 0 {
+            // Who has nothing to read need not move.
+            view.moved_at_ms = wall_clock_ms();
+        }
+        drop(view);
         let labels = [("topic", partition.topic.name().to_owned()), ("partition", partition.number.to_string())];
-        metrics::gauge!("eddyline_lag_records", &labels).set(lag as f64);
+        metrics::gauge!("eddyline_lag_records", &labels).set(lag.map_or(f64::NAN, |lag| lag as f64));
     }
 
     /// How far an input partition was read, and what its records were.
@@ -139,7 +146,7 @@ impl View {
 
     /// A partition is not read here any more.
     pub fn forget_partition(&self, partition: &Partition) {
-        self.lag(partition, 0);
+        self.lag(partition, Some(0));
         self.partitions.remove(partition);
     }
 
@@ -227,10 +234,10 @@ impl View {
         let mut judges: Vec<(Partition, JudgeView)> =
             self.judges.iter().map(|entry| (entry.key().clone(), entry.value().clone())).collect();
         judges.sort_by(|a, b| a.0.cmp(&b.0));
-        let lags = partitions.iter().filter_map(|partition| partition.lag_records);
+        let lag_records = partitions.iter().map(|partition| partition.lag_records).sum::<Option<i64>>();
         let lines_total = self.lines.load(Ordering::Relaxed);
         Status {
-            lag_records: lags.clone().next().map(|_| lags.sum()),
+            lag_records: lag_records.filter(|_| !partitions.is_empty()),
             lines_per_second: lock(&self.rate).lines_per_second,
             lines_total,
             partitions,
@@ -258,9 +265,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl PartitionView {
-    /// Whether there is something to read, and none of it was for too long.
+    /// Whether there may be something to read, and none of it was for too long.
     fn is_stalled(&self, now_ms: i64) -> bool {
-        self.lag.is_some_and(|lag| lag > 0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS
+        self.lag != Some(0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS
     }
 
     fn status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
@@ -320,12 +327,39 @@ mod tests {
         assert!(view.is_stalled(1_001 + STALLED_AFTER_MS));
         view.lag = Some(0);
         assert!(!view.is_stalled(1_001 + STALLED_AFTER_MS), "there is nothing to read");
+        view.lag = None;
+        assert!(view.is_stalled(1_001 + STALLED_AFTER_MS), "nobody knows whether there is something to read");
+    }
+
+    #[test]
+    fn a_lag_that_is_not_known_is_not_said_to_be_0() {
+        let (view, logs) = (View::default(), crate::record::Topic::new("logs"));
+        let [first, second] = [0, 1].map(|number| Partition::new(logs.clone(), number));
+        assert_eq!(view.status().lag_records, None);
+        view.lag(&first, Some(3));
+        view.lag(&second, Some(4));
+        assert_eq!(view.status().lag_records, Some(7));
+        view.lag(&second, None);
+        assert_eq!(view.status().lag_records, None);
+        assert!(view.status().to_string().starts_with("lag unknown, "));
+    }
+
+    #[test]
+    fn who_waits_at_the_end_for_long_is_not_stalled_when_a_record_comes() {
+        let (view, partition) = (View::default(), Partition::new(crate::record::Topic::new("logs"), 0));
+        view.progress(&partition, 7, &Outcomes::default());
+        if let Some(mut entry) = view.partitions.get_mut(&partition) {
+            entry.moved_at_ms -= STALLED_AFTER_MS + 1_000;
+        }
+        view.lag(&partition, Some(0));
+        view.lag(&partition, Some(1));
+        assert!(view.stalled().is_empty());
     }
 
     #[test]
     fn a_stalled_partition_is_named_and_nobody_is_ready_with_one() {
         let (view, partition) = (View::default(), Partition::new(crate::record::Topic::new("logs"), 0));
-        view.lag(&partition, 3);
+        view.lag(&partition, Some(3));
         view.progress(&partition, 7, &Outcomes::default());
         assert!(view.stalled().is_empty() && view.is_ready());
         if let Some(mut entry) = view.partitions.get_mut(&partition) {
