@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::lines::{Form, Lines};
@@ -38,6 +38,7 @@ pub fn measure(brokers: &str, shop: &Lines, lines_per_second: i64, seconds: i64,
         for every_s in [0, 5] {
             let (mut took, ns) = run(brokers, shop, lines_per_second, seconds, every_s);
             took.sort_unstable();
+            assert!(!took.is_empty(), "no event came");
             let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len() - 1)).unwrap();
             println!(
                 "{round:>6} {:>12} {:>8} {seconds:>8} {:>8} {:>8} {:>8} {ns:>12.0}",
@@ -77,14 +78,17 @@ fn run(brokers: &str, shop: &Lines, rate: i64, seconds: i64, every_s: u32) -> (V
 }
 
 struct Writer<'a> {
-    producer: BaseProducer,
+    producer: ThreadedProducer<DefaultProducerContext>,
     topic: &'a str,
 }
 
 impl<'a> Writer<'a> {
     fn new(brokers: &str, topic: &'a str) -> Self {
         let mut config = topic::client(brokers);
-        config.set("linger.ms", "5").set("queue.buffering.max.kbytes", "262144");
+        config
+            .set("linger.ms", "5")
+            .set("queue.buffering.max.kbytes", "1048576")
+            .set("queue.buffering.max.messages", "4000000");
         Self { producer: config.create().unwrap(), topic }
     }
 
@@ -138,7 +142,6 @@ impl<'a> Writer<'a> {
                     sent.insert(which, time_ms);
                 }
             }
-            self.producer.poll(Duration::ZERO);
         }
         self.producer.flush(Duration::from_secs(10)).unwrap();
         (sent, before.unwrap(), used())

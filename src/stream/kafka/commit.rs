@@ -70,12 +70,13 @@ impl Connection for KafkaLog {
     fn poll_paused(&mut self) -> Result<bool, CommitError> {
         let list = self.list_of_read();
         self.consumer.pause(&list).map_err(|error| self.broken(&error))?;
-        let polled = self.consumer.poll(Duration::ZERO);
-        let read_on = matches!(polled, Some(Ok(_)));
-        drop(polled);
+        let polled = self.consumer.poll(Duration::ZERO).map(|polled| polled.map(drop));
         self.consumer.resume(&list).map_err(|error| self.broken(&error))?;
-        if read_on {
-            return Err(CommitError::Broken("a record was read while paused".to_owned()));
+        match polled {
+            Some(Ok(())) => return Err(CommitError::Broken("a record was read while paused".to_owned())),
+            // What ends reading is told once only: who passes over it waits for records for ever.
+            Some(Err(error)) => self.error_of_poll(&error)?,
+            None => {}
         }
         Ok(self.consumer.context().has_rebalances())
     }

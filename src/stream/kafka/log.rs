@@ -142,7 +142,7 @@ impl KafkaLog {
     }
 
     /// What reading gave in the place of a record. Most of it passes, and the client's own callback has said so already.
-    fn error_of_poll(&self, error: &KafkaError) -> Result<(), CommitError> {
+    pub(super) fn error_of_poll(&self, error: &KafkaError) -> Result<(), CommitError> {
         if let KafkaError::MessageConsumptionFatal(code) = error {
             // What is fatal is said apart from the error that says that something is.
             let code = self.consumer.client().fatal_error().map_or(*code, |(code, _)| code);
