@@ -9,7 +9,7 @@
 //!   and uses again. The exceptions: `serde_json` does for strings with escapes, and journald's lists of bytes are gathered.
 //! * The result depends on the record alone, never on what was decoded before, nor on a clock.
 //!
-//! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES_MAX`], a name of [`NAME_BYTES_MAX`]. One record is
+//! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES`] unless told otherwise, a name of [`NAME_BYTES_MAX`]. One record is
 //! one line: batches (OTLP, CloudWatch, arrays) and binary encodings (MessagePack, Protocol Buffers) are not read.
 
 mod continuation;
@@ -38,8 +38,8 @@ use found::Texts;
 /// The longest value that is decoded, in bytes. Brokers refuse more than about 1 MB unless told otherwise.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
-/// The longest line that is kept, in bytes; what is beyond is cut off, on the boundary of a character.
-pub const LINE_BYTES_MAX: usize = 16 << 10;
+/// How much of a line is looked at unless told otherwise, in bytes; what is beyond is cut off, on the boundary of a character.
+pub const LINE_BYTES: usize = 16 << 10;
 
 /// The longest name of a service, host or environment, in bytes. A longer one is cut and told apart by a hash.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -64,6 +64,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Decoder {
     format: Format,
+    line_bytes: usize,
     written_by_ms: Option<i64>,
     names: FieldNames,
     /// The value with its invalid UTF-8 replaced.
@@ -114,6 +115,7 @@ impl Decoder {
     pub fn new(format: Format) -> Self {
         Self {
             format,
+            line_bytes: LINE_BYTES,
             written_by_ms: None,
             names: FieldNames::new(),
             lossy: String::new(),
@@ -125,6 +127,11 @@ impl Decoder {
             host: String::new(),
             environment: String::new(),
         }
+    }
+
+    /// Lines are cut off at this length, in bytes.
+    pub fn cut_lines_at(&mut self, line_bytes: usize) {
+        self.line_bytes = line_bytes;
     }
 
     /// Lines of records without a timestamp were written before this moment, in milliseconds since 1970: it gives the year where
@@ -145,7 +152,8 @@ impl Decoder {
         if value.len() > VALUE_BYTES_MAX {
             return Err(NotALine::Reject(Reject::TooLong { limit_bytes: VALUE_BYTES_MAX }));
         }
-        let Self { format, names, lossy, path, outer, inner, plain, service, host, environment, written_by_ms } = self;
+        let Self { format, line_bytes, written_by_ms, .. } = *self;
+        let Self { names, lossy, path, outer, inner, plain, service, host, environment, .. } = self;
         let value = text::from_utf8_lossy(value, lossy).trim_start_matches('\u{feff}');
         let trimmed = value.trim_ascii();
         if trimmed.is_empty() {
@@ -155,7 +163,7 @@ impl Decoder {
             return Err(NotALine::Reject(Reject::Binary));
         }
 
-        let record_ms = record.timestamp.map(|(ms, _)| ms).or(*written_by_ms);
+        let record_ms = record.timestamp.map(|(ms, _)| ms).or(written_by_ms);
         let reader = json::Reader { names, path, record_ms };
         let object = match format {
             Format::Text => None,
@@ -167,7 +175,8 @@ impl Decoder {
             (None, _) => Fields { message: Some(value), ..Fields::default() },
         };
 
-        let line = text::first_line(fields.message.unwrap_or_default(), plain).ok_or(NotALine::Empty)?;
+        let (line, is_cut) =
+            text::first_line(fields.message.unwrap_or_default(), line_bytes, plain).ok_or(NotALine::Empty)?;
         let reading = read_line(line, record_ms);
         let level = fields.level.or(reading.level);
         Ok(LogLine {
@@ -179,6 +188,7 @@ impl Decoder {
             says_level: level.is_some(),
             message: reading.message,
             is_continuation: reading.is_continuation,
+            is_cut,
         })
     }
 

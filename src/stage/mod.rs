@@ -13,4 +13,4 @@ mod observe;
 pub use chain::Chain;
 pub use judge::{Judge, SnapshotError};
 pub use merge::Gap;
-pub use observe::Observer;
+pub use observe::{LimitsMet, Observer};
