@@ -311,6 +311,26 @@ mod tests {
     }
 
     #[test]
+    fn what_limits_did_is_told_once() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        observer.cut_lines_at(1_024);
+        let partition = Partition::new(Topic::new("logs"), 0);
+        observer.assign(partition.clone(), Offset(0), None);
+        for offset in 0..2_500 {
+            let value = format!(
+                r#"{{"service": "s{offset}", "message": "{}"}}"#,
+                "x".repeat(if offset < 7 { 2_000 } else { 9 })
+            );
+            let record = Record { offset: Offset(offset), timestamp: None, value: Some(value.as_bytes()) };
+            observer.record(&partition, &record, 0);
+        }
+        observer.flush(BTreeMap::new());
+        assert_eq!(observer.limits_met(), LimitsMet { lines_cut: 7, services_folded: 500 });
+        observer.flush(BTreeMap::new());
+        assert_eq!(observer.limits_met(), LimitsMet::default());
+    }
+
+    #[test]
     fn every_record_is_accounted_for() {
         let mut observer = Observer::new(Format::Auto, 5_000);
         let partition = Partition::new(Topic::new("logs"), 0);

@@ -83,11 +83,13 @@ fn reading(kafka: &Kafka, role: &Role) -> ClientConfig {
 pub(super) fn consumer(kafka: &Kafka, role: &Role, shares: Shares) -> ClientConfig {
     let mut config = reading(kafka, role);
     config
-        // Both are limits of the one queue that all partitions share: nothing is fetched while it is above either. One answer may
-        // go beyond them, so that is limited, too; a broker gives a batch that is larger all the same.
+        // Both are limits of the one queue that all partitions share: nothing is fetched while it is above either. An answer may go
+        // beyond them by its whole size, and that is of compressed bytes, so it is kept small; a batch that is larger than its
+        // limits comes all the same.
         .set("queued.min.messages", shares.fetched_records.min(FETCHED_RECORDS_MAX).to_string())
         .set("queued.max.messages.kbytes", shares.fetched_kib.to_string())
-        .set("fetch.max.bytes", (u64::from(shares.fetched_kib) << 10).to_string())
+        .set("fetch.max.bytes", (shares.fetched_kib << 6).max(1 << 20).to_string())
+        .set("fetch.message.max.bytes", (shares.fetched_kib << 4).max(64 << 10).to_string())
         .set("fetch.wait.max.ms", "50")
         .set("fetch.queue.backoff.ms", "10")
         // Where a partition ends and how far it lags comes with the statistics.
