@@ -13,6 +13,7 @@ pub mod stage;
 // Then what surrounds it.
 #[expect(clippy::disallowed_methods, reason = "the loop waits and measures; what it learns of time goes into the log")]
 pub mod stream;
+pub mod evaluate;
 #[expect(clippy::disallowed_methods, reason = "the wall clock enters here")]
 pub mod ops;
 pub mod config;

@@ -3,14 +3,18 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 `detect --fail-on` found something.
 //! Standard output is for results, standard error for everything that is said on the way.
 
+mod backtest;
 mod check;
 mod demo;
 mod detect;
+mod explain;
 mod lines;
 mod options;
+mod replay;
 mod report;
 mod run;
 mod templates;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -32,8 +36,14 @@ enum Command {
     Check(check::Arguments),
     /// Read files of logs and write the anomalies found in them
     Detect(detect::Arguments),
+    /// Judge the retained tallies again: against what was published, or with another configuration
+    Backtest(backtest::Arguments),
     /// Watch it work on a recording of a web shop with faults; needs no Kafka
     Demo(demo::Arguments),
+    /// Say why an event was published: what was seen, what was expected, and whether the same comes out again
+    Explain(explain::Arguments),
+    /// Read a range of topics of logs again and write, or publish elsewhere, the anomalies found in it
+    Replay(replay::Arguments),
     /// List the kinds of lines in files of logs, or say for each line which one it is
     Templates(templates::Arguments),
 }
@@ -59,7 +69,10 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),
     };
     let (code, error) = match result {

@@ -106,7 +106,8 @@ impl Report {
     }
 }
 
-fn style_of(severity: Severity) -> Style {
+/// The colour of a severity.
+pub(super) fn style_of(severity: Severity) -> Style {
     let colour = match severity {
         Severity::Info => AnsiColor::Blue,
         Severity::Warning => AnsiColor::Yellow,

@@ -18,7 +18,7 @@ use crate::ops::{Pages, Stop, View, Warnings, describe_metrics, serve};
 use crate::record::Topic;
 use crate::stream::Pace;
 use crate::stream::kafka::{Client, Topics, connect, prepare_topics, refresh_topics};
-use crate::stream::supervise::{Supervised, judge, observer};
+use crate::stream::supervise::{History, Supervised, judge, observer};
 
 /// How often the status line is written.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
@@ -31,17 +31,21 @@ const ROSTER_EVERY: Duration = Duration::from_secs(30);
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
+    /// Where nothing was read yet, begin so far back and publish nothing of that time, as in 6h (start.history)
+    #[arg(long, value_name = "SPAN")]
+    history: Option<String>,
     /// Write the configuration that is in force, with where each value comes from, and end; secrets are masked
     #[arg(long)]
     print_config: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let own = [("start.history", arguments.history.as_ref())];
     if arguments.print_config {
-        std::io::stdout().write_all(arguments.options.print()?.as_bytes()).context("standard output")?;
+        std::io::stdout().write_all(arguments.options.print(&own)?.as_bytes()).context("standard output")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = arguments.options.configure()?;
+    let config = arguments.options.configure(&own)?;
     init_logging("info");
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
     describe_metrics();
@@ -100,8 +104,13 @@ impl Instance {
         let threads = config.threads_in_force();
         info!(brokers = %config.kafka.brokers, instance = %config.kafka.instance, topics = %config.topics.join(","), threads, "starting");
         let roster = Arc::new(Mutex::new(inputs));
-        let shared =
-            Supervised { config: config.clone(), stop: stop.clone(), view: Arc::clone(&view), pace: Pace::default() };
+        let shared = Supervised {
+            config: config.clone(),
+            stop: stop.clone(),
+            view: Arc::clone(&view),
+            pace: Pace::default(),
+            history: config.history_ms.map(History::of),
+        };
         let mut workers = vec![spawn("judge".to_owned(), {
             let shared = shared.clone();
             move || judge(&shared)

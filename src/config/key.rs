@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::{Config, Secret};
+use crate::score::Budget;
 
 /// One key of the configuration.
 pub struct Key {
@@ -70,6 +71,16 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "start.history",
+        default: "\"\"",
+        meaning: "how far back the very first start begins to read and to learn, as in 6h or 30d; nothing is published of that time",
+        set: |config, value| {
+            let history = text(value)?;
+            config.history_ms = if history.is_empty() { None } else { Some(super::span_ms(&history)?) };
+            Ok(())
+        },
+    },
+    Key {
         name: "observe.flush_ms",
         default: "500",
         meaning: "how often what was counted is sent on, in milliseconds (10 to 2000)",
@@ -109,6 +120,14 @@ pub const KEYS: &[Key] = &[
         set: |config, value| {
             config.line_bytes = usize::try_from(integer(value, 1 << 10, 1 << 20)?).unwrap_or(usize::MAX);
             Ok(())
+        },
+    },
+    Key {
+        name: "judge.false_findings_per_day",
+        default: "0.14285714285714285",
+        meaning: "how many false findings a day each detector may make in an environment (0.0001 to 1000); the default is one a week",
+        set: |config, value| {
+            number(value, 0.0001, 1_000.0).map(|number| config.budget = Budget { false_findings_per_day: number })
         },
     },
     Key {
@@ -181,6 +200,11 @@ fn integer(value: &Value, min: i64, max: i64) -> Result<i64, String> {
         Some(integer) if (min..=max).contains(&integer) => Ok(integer),
         _ => Err(format!("is a whole number from {min} to {max}")),
     }
+}
+
+fn number(value: &Value, min: f64, max: f64) -> Result<f64, String> {
+    let number = value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64));
+    number.filter(|number| (min..=max).contains(number)).ok_or_else(|| format!("is a number from {min} to {max}"))
 }
 
 fn topics(value: &Value) -> Result<Vec<String>, String> {

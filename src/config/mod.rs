@@ -8,6 +8,7 @@ mod load;
 mod memory;
 mod print;
 mod secret;
+mod time;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,11 +19,13 @@ pub use load::{Layer, Problem, Problems, load};
 pub use memory::Shares;
 pub use print::print;
 pub use secret::Secret;
+pub use time::{moment_ms, span_ms};
 
 use sha2::{Digest, Sha256};
 
 use crate::decode::{Format, LINE_BYTES};
 use crate::publish::Provenance;
+use crate::score::Budget;
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,9 @@ pub struct Config {
     pub topics: Vec<String>,
     /// `input.format`.
     pub format: Format,
+    /// `start.history`: how far back the very first start begins, in milliseconds; `None` reads what is retained and publishes from
+    /// the beginning.
+    pub history_ms: Option<i64>,
     /// `observe.flush_ms`: how often tallies are sent, in milliseconds.
     pub flush_ms: u64,
     /// `observe.lateness_ms`: how far a line may be behind the lines before it, in milliseconds.
@@ -43,6 +49,8 @@ pub struct Config {
     pub memory_mib: u32,
     /// `limits.line_bytes`: how much of a line is looked at.
     pub line_bytes: usize,
+    /// `judge.false_findings_per_day`.
+    pub budget: Budget,
     /// `snapshots.every_s`: the pause between two snapshots of a judge, in seconds; `None` takes none.
     pub snapshot_every_s: Option<u64>,
     /// `snapshots.directory`: where snapshots are kept; `None` is the snapshots topic.
@@ -94,11 +102,13 @@ impl Default for Config {
             },
             topics: Vec::new(),
             format: Format::Auto,
+            history_ms: None,
             flush_ms: 500,
             lateness_ms: 5_000,
             threads: None,
             memory_mib: 512,
             line_bytes: LINE_BYTES,
+            budget: Budget::default(),
             snapshot_every_s: Some(30),
             snapshot_directory: None,
             scored: false,
@@ -112,19 +122,26 @@ impl Config {
     /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
     /// and intervals change no event, so they are not in it.
     pub fn provenance(&self) -> Provenance {
-        let Self { format, lateness_ms, line_bytes, .. } = self;
-        let keys =
-            format!("input.format={format:?}\nobserve.lateness_ms={lateness_ms}\nlimits.line_bytes={line_bytes}\n");
+        let Self { format, lateness_ms, line_bytes, budget, .. } = self;
+        let keys = format!(
+            "input.format={format:?}\nobserve.lateness_ms={lateness_ms}\nlimits.line_bytes={line_bytes}\n\
+             judge.false_findings_per_day={:?}\n",
+            budget.false_findings_per_day
+        );
         let config_hash = digest(&keys);
         Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }
     }
 
+    /// What is wrong where only Eddyline's own topics are read: nothing to connect to.
+    pub fn problems_with_brokers(&self) -> Vec<Problem> {
+        let is_missing = self.kafka.brokers.is_empty();
+        let problem = || Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…");
+        is_missing.then(problem).into_iter().collect()
+    }
+
     /// What is wrong only when Kafka is used: nothing to connect to, nothing to read, names that would bite each other.
     pub fn problems_with_kafka(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.kafka.brokers.is_empty() {
-            problems.push(Problem::new("kafka.brokers", "is not set", "name the brokers: --brokers HOST:PORT,…"));
-        }
+        let mut problems = self.problems_with_brokers();
         if self.topics.is_empty() {
             problems.push(Problem::new("input.topics", "is not set", "name the topics of logs: --topics A,B"));
         }
@@ -146,4 +163,18 @@ impl Config {
 fn digest(text: &str) -> String {
     let digits: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provenance_tells_configurations_apart_that_judge_otherwise() {
+        let usual = Config::default();
+        let lax = Config { budget: Budget { false_findings_per_day: 5.0 }, ..usual.clone() };
+        let elsewhere = Config { threads: Some(3), flush_ms: 50, ..usual.clone() };
+        assert_ne!(usual.provenance(), lax.provenance());
+        assert_eq!(usual.provenance(), elsewhere.provenance());
+    }
 }

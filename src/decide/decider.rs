@@ -70,6 +70,17 @@ impl Decider {
         self.open.iter()
     }
 
+    /// The triggers of the episodes that opened before this second and are still open at its end, as if nothing had been said of
+    /// them yet: for those who hear of them only now.
+    pub fn tell_open_again(&mut self, second: Second, models: &impl Models) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for episode in self.open.iter_mut().filter(|episode| episode.opened < second) {
+            episode.unsay();
+            messages.extend(Message::new(episode, Status::Trigger, second, models, &self.last_read));
+        }
+        messages
+    }
+
     /// The spans of log time that episodes above `info` cover, and those of a while ago: not to be learnt.
     pub fn told(&self) -> Told {
         let mut told = Told::default();

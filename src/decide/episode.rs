@@ -302,6 +302,11 @@ impl Episode {
         number
     }
 
+    /// Nothing was said of it yet, as far as whoever listens now can know.
+    pub(super) fn unsay(&mut self) {
+        self.said = None;
+    }
+
     /// Its services and when each was first found, the most probable origin first.
     pub fn services(&self) -> Vec<(&Service, Second)> {
         self.services.ranked()

@@ -9,13 +9,114 @@ const SOURCE_ENDINGS: [&str; 22] = [
     "h", "hpp", "m", "swift", "erl",
 ];
 
+/// What a byte of a word is. A word's classes are the union of those of its bytes, so that nearly all questions on it are
+/// answered by the one pass that finds its end.
+pub(super) mod class {
+    /// `a` to `z`.
+    pub(in crate::decode) const LOWER: u16 = 1;
+    /// `A` to `Z`: the bit above [`LOWER`].
+    pub(in crate::decode) const UPPER: u16 = 1 << 1;
+    /// `0` to `9`.
+    pub(in crate::decode) const DIGIT: u16 = 1 << 2;
+    /// `.`
+    pub(in crate::decode) const POINT: u16 = 1 << 3;
+    /// `-`
+    pub(in crate::decode) const HYPHEN: u16 = 1 << 4;
+    /// `_`
+    pub(in crate::decode) const UNDERSCORE: u16 = 1 << 5;
+    /// `:`
+    pub(in crate::decode) const COLON: u16 = 1 << 6;
+    /// `/`
+    pub(in crate::decode) const SLASH: u16 = 1 << 7;
+    /// `@` and `#`
+    pub(in crate::decode) const AT: u16 = 1 << 8;
+    /// `$`
+    pub(in crate::decode) const DOLLAR: u16 = 1 << 9;
+    /// `<` and `>`
+    pub(in crate::decode) const ANGLE: u16 = 1 << 10;
+    /// All other bytes of a word.
+    pub(in crate::decode) const OTHER: u16 = 1 << 11;
+    /// What ends a word: blank and tab.
+    pub(in crate::decode) const BLANK: u16 = 1 << 12;
+    /// Of words only: a lower-case letter stands before an upper-case one, as in `DataNode`.
+    pub(in crate::decode) const MIXED: u16 = 1 << 13;
+
+    /// Letters and digits.
+    pub(in crate::decode) const ALPHANUMERIC: u16 = LOWER | UPPER | DIGIT;
+    /// What the names of loggers, threads and hosts consist of.
+    pub(in crate::decode) const NAME: u16 =
+        ALPHANUMERIC | POINT | HYPHEN | UNDERSCORE | COLON | SLASH | AT | DOLLAR | ANGLE | MIXED;
+
+    const CLASSES: [u16; 256] = classes();
+
+    const fn classes() -> [u16; 256] {
+        let mut classes = [OTHER; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
+            {
+                classes[byte as usize] = match byte {
+                    b'a'..=b'z' => LOWER,
+                    b'A'..=b'Z' => UPPER,
+                    b'0'..=b'9' => DIGIT,
+                    b'.' => POINT,
+                    b'-' => HYPHEN,
+                    b'_' => UNDERSCORE,
+                    b':' => COLON,
+                    b'/' => SLASH,
+                    b'@' | b'#' => AT,
+                    b'$' => DOLLAR,
+                    b'<' | b'>' => ANGLE,
+                    b' ' | b'\t' => BLANK,
+                    _ => OTHER,
+                };
+            }
+            byte += 1;
+        }
+        classes
+    }
+
+    /// The class of a byte.
+    #[inline]
+    pub(in crate::decode) fn of(byte: u8) -> u16 {
+        CLASSES.get(usize::from(byte)).copied().unwrap_or(OTHER)
+    }
+}
+
+/// The word that a text begins with: up to the next blank, and short, as the words of headers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    pub text: &'a str,
+    /// What follows it, from the blank on.
+    pub rest: &'a str,
+    /// The union of the classes of its bytes, see [`class`].
+    pub classes: u16,
+}
+
+impl Word<'_> {
+    /// Whether it has a byte of one of these classes.
+    pub(super) fn has(&self, classes: u16) -> bool {
+        self.classes & classes != 0
+    }
+
+    /// Whether it consists of these classes only.
+    pub(super) fn is_of(&self, classes: u16) -> bool {
+        self.classes & !classes == 0
+    }
+
+    /// Whether it is a word of capitals, such as the name of a component.
+    pub(super) fn is_component(&self) -> bool {
+        self.text.len() > 1 && self.is_of(class::UPPER)
+    }
+}
+
 /// The next thing of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element<'a> {
     /// What stands in brackets, or in other ones around a single word: `[main]`, `(MainThread)`, `<warn>`.
     Group(&'a str),
     /// What stands up to the next blank.
-    Word(&'a str),
+    Word(Word<'a>),
 }
 
 /// The next element, and what follows it. `text` begins with no blank.
@@ -29,7 +130,7 @@ pub(super) fn next(text: &str) -> Option<(Element<'_>, &str)> {
 }
 
 fn as_word(text: &str) -> Option<(Element<'_>, &str)> {
-    word(text).map(|(word, rest)| (Element::Word(word), rest))
+    word(text).map(|word| (Element::Word(word), word.rest))
 }
 
 fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
@@ -38,13 +139,24 @@ fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
     (is_name && rest.starts_with([' ', '\t', ':'])).then_some((Element::Group(inner), rest))
 }
 
-/// The word that a text begins with, and what follows it. It is short, as the words of headers are.
-pub(super) fn word(text: &str) -> Option<(&str, &str)> {
-    let bytes = text.as_bytes();
-    let window = bytes.get(..ELEMENT_BYTES_MAX).unwrap_or(bytes);
-    let end = window.iter().position(|byte| matches!(byte, b' ' | b'\t'));
-    let end = end.or_else(|| (bytes.len() == window.len()).then_some(bytes.len()))?;
-    text.split_at_checked(end).filter(|(word, _)| !word.is_empty())
+/// The word that a text begins with; `None` where it begins with a blank, or the word is too long.
+#[inline]
+pub(super) fn word(text: &str) -> Option<Word<'_>> {
+    let (mut classes, mut before, mut end) = (0, 0, 0);
+    for byte in text.bytes().take(ELEMENT_BYTES_MAX) {
+        let class = class::of(byte);
+        if class == class::BLANK {
+            break;
+        }
+        classes |= class | if (before << 1) & class & class::UPPER != 0 { class::MIXED } else { 0 };
+        before = class;
+        end += 1;
+    }
+    if end == 0 || (end == ELEMENT_BYTES_MAX && text.as_bytes().get(end).is_some()) {
+        return None;
+    }
+    let (text, rest) = text.split_at_checked(end)?;
+    Some(Word { text, rest, classes })
 }
 
 /// What stands in the brackets that a text begins with, and what follows them. Brackets within count. None are the brackets
@@ -63,79 +175,100 @@ pub(super) fn group(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// A text without the blanks and separators that it begins with.
+/// A text without the blanks and separators that it begins with: ` `, `:`, `,`, `|`, and one to three dashes before a blank.
 pub(super) fn strip_separators(text: &str) -> &str {
-    let mut rest = text;
+    let mut at = 0;
+    let mut rest = text.as_bytes();
     loop {
-        rest = rest.trim_start_matches([' ', '\t', ':', ',', '|']);
-        let dashes = rest.len() - rest.trim_start_matches('-').len();
-        match rest.get(dashes..) {
-            Some(behind) if (1..=3).contains(&dashes) && behind.starts_with([' ', '\t']) => rest = behind,
-            _ => return rest,
-        }
+        let bytes = match rest {
+            [b' ' | b'\t' | b':' | b',' | b'|', ..] => 1,
+            [b'-', b' ' | b'\t', ..] => 2,
+            [b'-', b'-', b' ' | b'\t', ..] => 3,
+            [b'-', b'-', b'-', b' ' | b'\t', ..] => 4,
+            _ => return text.get(at..).unwrap_or_default(),
+        };
+        at += bytes;
+        rest = rest.get(bytes..).unwrap_or_default();
     }
 }
 
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b':' | b'-' | b'@' | b'#' | b'/' | b'<' | b'>')
-}
-
-/// Whether a lower-case letter stands before an upper-case one: `DataNode`, `mainThread`.
-fn is_mixed_case(word: &str) -> bool {
-    word.as_bytes().windows(2).any(|pair| matches!(pair, [b'a'..=b'z', b'A'..=b'Z']))
+    class::of(byte) & class::NAME != 0
 }
 
 /// Whether a word before a level belongs to the header: it looks like no word of a sentence (`node-7`, `a.b.C`, `user@db`,
 /// `1#0:`, `KERNEL`).
-pub(super) fn is_of_header(word: &str) -> bool {
-    let is_upper = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    let begins_with_digit = word.as_bytes().first().is_some_and(u8::is_ascii_digit);
-    let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-    let is_name = word.bytes().all(is_name_byte) && (begins_with_digit || !word.ends_with(':'));
-    is_name && (is_upper || has_digit || is_mixed_case(word) || word.bytes().any(|byte| b".@$#".contains(&byte)))
+pub(super) fn is_of_header(word: &Word<'_>) -> bool {
+    let is_upper = word.text.len() > 1 && word.is_of(class::UPPER | class::UNDERSCORE);
+    let begins_with_digit = word.text.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    let is_name = word.is_of(class::NAME) && (begins_with_digit || !word.text.ends_with(':'));
+    let is_strange = word.has(class::DIGIT | class::MIXED | class::POINT | class::AT | class::DOLLAR);
+    is_name && (is_upper || is_strange)
 }
 
-/// What follows the source line that a text begins with: `src/main.rs:12:`, `server.go:71]`.
-pub(super) fn behind_source_line(text: &str) -> Option<&str> {
-    let (word, rest) = word(text)?;
-    let place = word.trim_end_matches([':', ']']);
+/// What follows the source line that a text begins with, of which this is the first word: `src/main.rs:12:`, `server.go:71]`.
+pub(super) fn behind_source_line<'a>(word: &Word<'a>) -> Option<&'a str> {
+    if word.classes & (class::DIGIT | class::POINT) != class::DIGIT | class::POINT {
+        return None;
+    }
+    let place = word.text.trim_end_matches([':', ']']);
     let file = place.trim_end_matches(|character: char| character.is_ascii_digit() || character == ':');
+    if file.len() == place.len() {
+        return None;
+    }
     let (_, ending) = file.rsplit_once('.')?;
-    (file.len() < place.len() && SOURCE_ENDINGS.contains(&ending)).then_some(rest)
+    SOURCE_ENDINGS.contains(&ending).then_some(word.rest)
 }
 
-/// What follows the name of a logger that a text begins with: `a.b.C: `, `DataNode: `, `cart - `, `a.b.c 12 - `, `a.b.C [`.
+/// Whether a word is a class and the number of a line in it: `a.b.CartService:71`, `a.b.CartService#71`.
+pub(super) fn is_class_line(word: &Word<'_>) -> bool {
+    let has_all = word.has(class::MIXED) && word.has(class::POINT) && word.has(class::DIGIT);
+    if !has_all || !word.is_of(class::NAME) || word.has(class::SLASH | class::ANGLE) {
+        return false;
+    }
+    let name = word.text.strip_suffix(':').unwrap_or(word.text);
+    let place = name.trim_end_matches(|character: char| character.is_ascii_digit());
+    let class = place.strip_suffix([':', '#']);
+    place.len() < name.len() && class.is_some_and(|class| class.ends_with(|last: char| last.is_ascii_alphabetic()))
+}
+
+/// What follows the name of a logger that a text begins with, of which this is the first word: `a.b.C: `, `DataNode: `,
+/// `cart - `, `a.b.c 12 - `, `a.b.C [`.
 ///
 /// A colon or a bracket stands behind many words, so the name must look like one. A dash stands behind few; there only a
 /// capital letter keeps a word in the message (`Started - 5 jobs`).
-pub(super) fn behind_logger(text: &str) -> Option<&str> {
-    let (word, rest) = word(text)?;
-    let name = word.trim_end_matches(':');
-    let has_letter = name.bytes().any(|byte| byte.is_ascii_alphabetic());
-    if !has_letter || !name.bytes().all(is_name_byte) {
+pub(super) fn behind_logger<'a>(word: &Word<'a>) -> Option<&'a str> {
+    if !word.has(class::LOWER | class::UPPER) || !word.is_of(class::NAME) {
         return None;
     }
+    let rest = word.rest;
+    let name = if word.has(class::COLON) { word.text.trim_end_matches(':') } else { word.text };
     let begins_lower = name.as_bytes().first().is_some_and(|byte| byte.is_ascii_lowercase() || *byte == b'_');
-    let is_dotted = name.split('.').nth(1).is_some_and(|part| !part.is_empty());
+    // A point, and something before the next one.
+    let point = name.bytes().position(|byte| byte == b'.').filter(|_| word.has(class::POINT));
+    let is_dotted = point.and_then(|at| name.as_bytes().get(at + 1)).is_some_and(|byte| *byte != b'.');
+    let has_colon = word.has(class::COLON);
     // A host with its port is none: `db.example.com:5432`.
-    let has_port = name.matches(':').count() == 1
+    let has_port = has_colon
+        && name.bytes().filter(|byte| *byte == b':').count() == 1
         && name.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_logger =
-        (is_dotted || is_mixed_case(name) || name.contains("::") || name.contains('$')) && !name.contains('/');
+    let has_path = has_colon && name.contains("::");
+    let is_logger = (is_dotted || word.has(class::MIXED | class::DOLLAR) || has_path) && !word.has(class::SLASH);
     let padded = rest.trim_start_matches(' ');
     match () {
         () if has_port => None,
-        () if word.len() > name.len() || padded.starts_with(": ") => is_logger.then_some(rest),
+        () if word.text.len() > name.len() || padded.starts_with(": ") => is_logger.then_some(rest),
         () if padded.starts_with("- ") => (is_logger || begins_lower).then_some(rest),
         () if rest.starts_with(" [") => (is_dotted && is_logger).then_some(rest),
         () if rest.starts_with('\t') => (is_logger || begins_lower).then_some(rest),
-        () => behind_number(padded).filter(|behind| is_logger && behind.starts_with(" - ")),
+        () if is_logger => behind_number(padded).filter(|behind| behind.starts_with(" - ")),
+        () => None,
     }
 }
 
 /// What follows a short word without letters: the number of a source line, a marker such as `*64`.
 fn behind_number(text: &str) -> Option<&str> {
-    let (word, rest) = word(text)?;
-    let is_number = word.len() <= 8 && word.bytes().any(|byte| byte.is_ascii_digit());
-    (is_number && !word.bytes().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())).then_some(rest)
+    let word = word(text)?;
+    let is_number = word.text.len() <= 8 && word.has(class::DIGIT) && !word.has(class::LOWER | class::UPPER);
+    (is_number && word.text.is_ascii()).then_some(word.rest)
 }

@@ -12,8 +12,12 @@
 
 use crate::record::{Level, StreamTime};
 
-use super::element::{Element, behind_logger, behind_source_line, group, is_of_header, next, strip_separators, word};
+use super::element::{
+    Element, Word, behind_logger, behind_source_line, class, group, is_class_line, is_of_header, next,
+    strip_separators, word,
+};
 use super::level;
+use super::logfmt;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
 
@@ -35,6 +39,22 @@ pub(super) struct Header<'a> {
 
 /// Takes the header off. `record_ms` gives the year where the stamp has none. Linear in the length of the header.
 pub(super) fn read(line: &str, record_ms: Option<i64>) -> Header<'_> {
+    match stamp::leading(line, record_ms) {
+        Some(stamp) => read_behind(line, &stamp),
+        None => read_without_leading(line, record_ms),
+    }
+}
+
+/// As [`read`], for a line that begins with this stamp.
+pub(super) fn read_behind<'a>(line: &'a str, stamp: &Stamp<'a>) -> Header<'a> {
+    behind_stamp(stamp).or_whole(line)
+}
+
+/// As [`read`], for a line that is known to begin with no stamp.
+pub(super) fn read_without_leading(line: &str, record_ms: Option<i64>) -> Header<'_> {
+    if let Some(header) = logfmt::read(line, record_ms) {
+        return header.or_whole(line);
+    }
     let header = match prefix::stamp(line, record_ms) {
         Some((level, stamp)) => {
             let header = behind_stamp(&stamp);
@@ -46,8 +66,15 @@ pub(super) fn read(line: &str, record_ms: Option<i64>) -> Header<'_> {
             Header { level: found.level, message, ..Header::default() }
         }
     };
-    let is_empty = header.message.trim_ascii().is_empty();
-    Header { message: if is_empty { line } else { header.message }, ..header }
+    header.or_whole(line)
+}
+
+impl<'a> Header<'a> {
+    /// This header; with the whole line as message where nothing would be left.
+    fn or_whole(self, line: &'a str) -> Self {
+        let is_empty = self.message.trim_ascii_start().is_empty();
+        Self { message: if is_empty { line } else { self.message }, ..self }
+    }
 }
 
 /// The rest of a header that begins with a time stamp.
@@ -91,15 +118,15 @@ fn through_level(text: &str, has_stamp: bool) -> Through<'_> {
                 }
             }
             Element::Word(word) => {
-                if let Some(found) = level_of(rest, word, after, has_stamp) {
+                if let Some(found) = level_of(rest, &word, has_stamp) {
                     return found;
                 }
-                if let Some(found) = level_of_letter(word, after, numbers, has_stamp) {
+                if let Some(found) = level_of_letter(&word, numbers, has_stamp) {
                     return found;
                 }
-                let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+                let is_number = word.is_of(class::DIGIT);
                 numbers += usize::from(is_number);
-                if !is_number && !(has_stamp && (is_of_header(word) || after.starts_with(" - "))) {
+                if !is_number && !(has_stamp && (is_of_header(&word) || after.starts_with(" - "))) {
                     break;
                 }
             }
@@ -110,30 +137,34 @@ fn through_level(text: &str, has_stamp: bool) -> Through<'_> {
 }
 
 /// The level that the word says with which `rest` begins.
-fn level_of<'a>(rest: &'a str, word: &'a str, after: &'a str, has_stamp: bool) -> Option<Through<'a>> {
-    if let Some((head, tail)) = word.split_once(':') {
+fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Through<'a>> {
+    let after = word.rest;
+    if word.has(class::COLON)
+        && let Some(colon) = word.text.bytes().position(|byte| byte == b':')
+        && let Some((head, tail)) = word.text.split_at_checked(colon)
+    {
+        let tail = tail.get(1..).unwrap_or_default();
         let level = Some(level::of_header_word(head, false)?);
         // Python: `WARNING:django.request:message`
         let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
         return Some(Through { level, rest: rest.get(head.len() + 1 + name_bytes..)?, is_final: true });
     }
     // Padded, or followed by a tab or a comma, a level is no word of a sentence in lower case either.
-    let is_set_apart = has_stamp && (after.starts_with("  ") || after.starts_with('\t') || word.ends_with(','));
-    let level = Some(level::of_header_word(word.trim_end_matches(','), is_set_apart)?);
+    let is_set_apart = has_stamp && (after.starts_with("  ") || after.starts_with('\t') || word.text.ends_with(','));
+    let level = Some(level::of_header_word(word.text.trim_end_matches(','), is_set_apart)?);
     Some(Through { level, rest: after, is_final: false })
 }
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.
-fn level_of_letter<'a>(word: &str, after: &'a str, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
-    let [letter] = word.as_bytes() else { return None };
+fn level_of_letter<'a>(word: &Word<'a>, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
+    let [letter] = word.text.as_bytes() else { return None };
     let level = Some(level::of_letter(*letter).filter(|_| has_stamp)?);
-    let (name, behind) = self::word(after.trim_ascii_start())?;
+    let name = self::word(word.rest.trim_ascii_start())?;
     if numbers > 0 {
-        let is_final = name.ends_with(':');
-        return Some(Through { level, rest: if is_final { behind } else { after }, is_final });
+        let is_final = name.text.ends_with(':');
+        return Some(Through { level, rest: if is_final { name.rest } else { word.rest }, is_final });
     }
-    let is_component = name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_uppercase());
-    is_component.then_some(Through { level, rest: behind, is_final: false })
+    name.is_component().then_some(Through { level, rest: name.rest, is_final: false })
 }
 
 /// The message behind stamp and level.
@@ -157,26 +188,42 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
 
 /// What follows a name, a source line or a number of a header.
 fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
-    let (word, after) = word(rest)?;
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let word = word(rest)?;
     // Spring: `1 --- [main] a.b.C : message`
-    if is_digits(word) && after.starts_with(" --- ") {
-        return Some(after);
+    if word.is_of(class::DIGIT) && word.rest.starts_with(" --- ") {
+        return Some(word.rest);
     }
-    // nginx: `31#31: *12 message`
-    let is_connection = word.strip_prefix('*').is_some_and(is_digits);
-    let is_worker = word.strip_suffix(':').and_then(|word| word.split_once('#'));
-    if is_connection || is_worker.is_some_and(|(process, thread)| is_digits(process) && is_digits(thread)) {
-        return Some(after);
+    if is_connection(&word) {
+        return Some(word.rest);
     }
-    if let Some(behind) = behind_source_line(rest) {
+    if let Some(behind) = behind_source_line(&word) {
         return Some(behind);
     }
+    if *has_logger {
+        return None;
+    }
+    if is_class_line(&word) {
+        *has_logger = true;
+        return Some(word.rest);
+    }
     // Windows, MongoDB: a component in capitals, padded.
-    let is_component = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase()) && after.starts_with("  ");
-    let behind = if *has_logger { None } else { behind_logger(rest).or(is_component.then_some(after)) };
-    *has_logger |= behind.is_some();
+    let is_padded_component = word.is_component() && word.rest.starts_with("  ");
+    let behind = behind_logger(&word).or(is_padded_component.then_some(word.rest));
+    *has_logger = behind.is_some();
     behind
+}
+
+/// nginx: worker and connection, `31#31: *12 message`.
+fn is_connection(word: &Word<'_>) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match word.text.as_bytes() {
+        [b'*', ..] => word.text.strip_prefix('*').is_some_and(is_digits),
+        [b'0'..=b'9', .., b':'] if word.is_of(class::DIGIT | class::AT | class::COLON) => {
+            let worker = word.text.strip_suffix(':').and_then(|word| word.split_once('#'));
+            worker.is_some_and(|(process, thread)| is_digits(process) && is_digits(thread))
+        }
+        _ => false,
+    }
 }
 
 /// `|Step_LSC|30002312|message`: the level, and the last field.
@@ -199,20 +246,24 @@ fn piped(text: &str) -> Header<'_> {
 /// Host and message behind the stamp of a line of syslog: `web01 sshd[230]: message`. Source: RFC 3164, section 4.1.
 fn syslog(rest: &str, style: Style) -> Option<(Option<&str>, &str)> {
     let rest = rest.strip_prefix(' ')?.trim_start_matches(' ');
-    let (host, behind) = word(rest)?;
-    let is_host = host.bytes().any(|byte| byte.is_ascii_alphanumeric())
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/@#".contains(&byte))
-        && !host.ends_with(':');
-    if !is_host {
+    let host = word(rest)?;
+    const HOST: u16 = class::ALPHANUMERIC
+        | class::POINT
+        | class::HYPHEN
+        | class::UNDERSCORE
+        | class::COLON
+        | class::SLASH
+        | class::AT;
+    if !host.has(class::ALPHANUMERIC) || !host.is_of(HOST | class::MIXED) || host.text.ends_with(':') {
         return None;
     }
-    let behind = behind.trim_ascii_start();
+    let behind = host.rest.trim_ascii_start();
     if let Some((has_process, message)) = behind_tag(behind) {
-        return (has_process || style == Style::Syslog).then_some((Some(host), message));
+        return (has_process || style == Style::Syslog).then_some((Some(host.text), message));
     }
-    let looks_like_host = host.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+    let looks_like_host = host.has(class::DIGIT | class::POINT | class::HYPHEN);
     let is_left = style == Style::Syslog && looks_like_host && !behind.is_empty();
-    is_left.then_some((Some(host), behind))
+    is_left.then_some((Some(host.text), behind))
 }
 
 /// What follows the tag of syslog, and whether it has a process: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `.

@@ -5,6 +5,9 @@ use crate::record::Level;
 /// How much of a message is searched for the word of its level, in bytes.
 const SEARCH_BYTES: usize = 96;
 
+/// So many bytes are looked at together, to pass over those that say nothing.
+const BLOCK_BYTES: usize = 16;
+
 /// What the numbers of a field mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scale {
@@ -110,20 +113,101 @@ pub(super) fn of_letter(letter: u8) -> Option<Level> {
 /// prose.
 pub(super) fn of_text(line: &str) -> Option<Level> {
     let bytes = line.as_bytes();
-    let mut before = b' ';
-    for (at, &byte) in bytes.iter().enumerate().take(SEARCH_BYTES) {
-        let level = match byte {
-            b'A'..=b'Z' if !is_word(before) => of_upper_case(before, bytes.get(at..).unwrap_or_default()),
-            b'[' => of_brackets(bytes.get(at + 1..).unwrap_or_default()),
-            b'=' => of_value(bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..).unwrap_or_default()),
-            _ => None,
-        };
-        if level.is_some() {
-            return level;
+    for start in (0..SEARCH_BYTES.min(bytes.len())).step_by(BLOCK_BYTES) {
+        if !may_say_level(bytes, start) {
+            continue;
         }
-        before = byte;
+        let block = bytes.get(start..).unwrap_or_default().iter().take(BLOCK_BYTES);
+        if let Some(level) = (start..).zip(block).find_map(|(at, &byte)| of_place(Place::of(byte), bytes, at)) {
+            return Some(level);
+        }
     }
     begins_with_exception(line).then_some(Level::Error)
+}
+
+/// The level that is said at a place of a line.
+fn of_place(place: Place, line: &[u8], at: usize) -> Option<Level> {
+    let behind = line.get(at + 1..).unwrap_or_default();
+    match place {
+        Place::Nothing | Place::Letter => None,
+        Place::Capital => {
+            let before = at.checked_sub(1).and_then(|before| line.get(before)).copied().unwrap_or(b' ');
+            if is_word(before) { None } else { of_upper_case(before, line.get(at..).unwrap_or_default()) }
+        }
+        Place::Bracket => of_brackets(behind),
+        Place::Equals => of_value(line.get(..at).unwrap_or_default(), behind),
+    }
+}
+
+/// What a byte is for the search of a level.
+#[derive(Clone, Copy)]
+enum Place {
+    Nothing,
+    Letter,
+    Capital,
+    Bracket,
+    Equals,
+}
+
+impl Place {
+    #[inline]
+    fn of(byte: u8) -> Self {
+        const PLACES: [Place; 256] = places();
+        PLACES.get(usize::from(byte)).copied().unwrap_or(Self::Nothing)
+    }
+}
+
+const fn places() -> [Place; 256] {
+    // Every byte of a character beyond ASCII is of a word.
+    let mut places = [Place::Letter; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
+        {
+            places[byte as usize] = match byte {
+                b'A'..=b'Z' => Place::Capital,
+                b'a'..=b'z' | b'0'..=b'9' | b'_' => Place::Letter,
+                b'[' => Place::Bracket,
+                b'=' => Place::Equals,
+                _ => Place::Nothing,
+            };
+        }
+        byte += 1;
+    }
+    places
+}
+
+/// Whether three capitals, a letter behind a bracket, or an equals sign behind `l` or `y` begin in the block at `start`: without
+/// any of them nothing there says a level. Without a branch for each byte, and of a fixed length, so that it becomes a few
+/// vector instructions.
+#[inline]
+fn may_say_level(bytes: &[u8], start: usize) -> bool {
+    // With one byte before the block, and two behind it.
+    let mut padded = [0_u8; BLOCK_BYTES + 3];
+    let whole = start.checked_sub(1).and_then(|before| bytes.get(before..)?.first_chunk());
+    let block = whole.unwrap_or_else(|| {
+        let (to, from) = match start.checked_sub(1) {
+            Some(before) => (padded.get_mut(0..), bytes.get(before..)),
+            None => (padded.get_mut(1..), Some(bytes)),
+        };
+        for (to, from) in to.unwrap_or_default().iter_mut().zip(from.unwrap_or_default()) {
+            *to = *from;
+        }
+        &padded
+    });
+    let [befores @ .., _, _, _] = block;
+    let [_, firsts @ .., _, _] = block;
+    let [_, _, seconds @ .., _] = block;
+    let [_, _, _, thirds @ ..] = block;
+    let is_capital = |byte: u8| u8::from(byte.wrapping_sub(b'A') < 26);
+    let upper = firsts.iter().zip(seconds).zip(thirds).fold(0, |found, ((&first, &second), &third)| {
+        let is_bracket = u8::from(first == b'[') & u8::from((second | 0x20).wrapping_sub(b'a') < 26);
+        found | is_bracket | (is_capital(first) & is_capital(second) & is_capital(third))
+    });
+    let values = befores.iter().zip(firsts).fold(0, |found, (&before, &first)| {
+        found | (u8::from(first == b'=') & (u8::from(before == b'l') | u8::from(before == b'y')))
+    });
+    (upper | values) != 0
 }
 
 /// The level of a message without its header: that of an access log's status, or what its text says.
@@ -136,6 +220,10 @@ pub(super) fn of_message(message: &str) -> Option<Level> {
 /// `LOG.txt`.
 fn of_upper_case(before: u8, rest: &[u8]) -> Option<Level> {
     let joins = |byte: u8| matches!(byte, b'/' | b'.' | b'-');
+    // All such words begin with three capitals.
+    if !matches!(rest, [_, b'A'..=b'Z', b'A'..=b'Z', ..]) {
+        return None;
+    }
     let (word, after) = split_word(rest);
     let level = of_upper_word(word)?;
     let continues = matches!(after, [joint, next, ..] if joins(*joint) && is_word(*next));
@@ -163,7 +251,7 @@ fn split_word(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// Whether a byte is of a word: a letter, a digit, the underscore, or of a character beyond ASCII.
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+    matches!(Place::of(byte), Place::Letter | Place::Capital)
 }
 
 /// Whether a line begins with the name of an exception: `a.b.SomeError: ...`, or that name alone.

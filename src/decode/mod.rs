@@ -20,6 +20,7 @@ mod found;
 mod header;
 mod json;
 mod level;
+mod logfmt;
 mod prefix;
 mod stamp;
 mod text;
@@ -79,6 +80,8 @@ pub struct Decoder {
     service: String,
     host: String,
     environment: String,
+    /// The length of the last value.
+    bytes_last: usize,
 }
 
 /// What a record says about its line, before the line's own text is looked into.
@@ -126,6 +129,7 @@ impl Decoder {
             service: String::new(),
             host: String::new(),
             environment: String::new(),
+            bytes_last: 0,
         }
     }
 
@@ -152,14 +156,17 @@ impl Decoder {
         if value.len() > VALUE_BYTES_MAX {
             return Err(NotALine::Reject(Reject::TooLong { limit_bytes: VALUE_BYTES_MAX }));
         }
+        self.bytes_last = value.len();
         let Self { format, line_bytes, written_by_ms, .. } = *self;
         let Self { names, lossy, path, outer, inner, plain, service, host, environment, .. } = self;
-        let value = text::from_utf8_lossy(value, lossy).trim_start_matches('\u{feff}');
+        let value = text::from_utf8_lossy(value, lossy);
+        let value = text::without_byte_order_mark(value);
         let trimmed = value.trim_ascii();
         if trimmed.is_empty() {
             return Err(NotALine::Empty);
         }
-        if text::is_binary(value) {
+        let is_clean = text::is_printable_ascii(value);
+        if !is_clean && text::is_binary(value) {
             return Err(NotALine::Reject(Reject::Binary));
         }
 
@@ -169,14 +176,17 @@ impl Decoder {
             Format::Text => None,
             Format::Auto | Format::Json => json::read(trimmed, reader, outer, inner),
         };
-        let fields = match (object, format) {
-            (Some(fields), _) => fields,
+        let (fields, is_clean) = match (object, format) {
+            // Escapes in its strings may stand for anything.
+            (Some(fields), _) => (fields, text::is_printable_ascii(fields.message.unwrap_or_default())),
             (None, Format::Json) => return Err(NotALine::Reject(Reject::NotJson)),
-            (None, _) => Fields { message: Some(value), ..Fields::default() },
+            (None, _) => (Fields { message: Some(value), ..Fields::default() }, is_clean),
         };
 
-        let (line, is_cut) =
-            text::first_line(fields.message.unwrap_or_default(), line_bytes, plain).ok_or(NotALine::Empty)?;
+        let message = fields.message.unwrap_or_default();
+        let line =
+            if is_clean { text::clean_line(message, line_bytes) } else { text::first_line(message, line_bytes, plain) };
+        let (line, is_cut) = line.ok_or(NotALine::Empty)?;
         let reading = read_line(line, record_ms);
         let level = fields.level.or(reading.level);
         Ok(LogLine {
@@ -194,6 +204,10 @@ impl Decoder {
 
     /// Gives back what one huge record made the scratch space grow to.
     fn shrink(&mut self) {
+        // Replacing what is invalid makes a text three times as long at most.
+        if self.bytes_last <= SCRATCH_BYTES_KEPT / 3 {
+            return;
+        }
         let Self { lossy, outer, inner, plain, .. } = self;
         for text in [lossy, plain].into_iter().chain(outer.all()).chain(inner.all()) {
             if text.capacity() > SCRATCH_BYTES_KEPT {
@@ -220,30 +234,41 @@ fn read_line(line: &str, record_ms: Option<i64>) -> Reading<'_> {
     }
     // Receivers of RFC 3164 leave the blank after the tag in the message.
     let (priority, line) = transport::strip_priority(line.trim_ascii_start());
-    if let Some(stamp) = stamp::access_log(line)
-        && stamp::leading(line, record_ms).is_none()
+    let stamp = stamp::leading(line, record_ms);
+    if stamp.is_none()
+        && let Some(stamp) = stamp::access_log(line)
     {
         let level = priority.level.or_else(|| level::of_access(stamp.rest)).or_else(|| level::of_text(line));
         return Reading { message: line, time: stamp.time, host: None, level, is_continuation: false };
     }
-    if let Some(reading) = read_transport(line, priority, record_ms) {
-        return reading;
-    }
-    let header = header::read(line, record_ms);
+    let header = match &stamp {
+        Some(stamp) => {
+            if let Some(reading) = read_transport(line, stamp, priority, record_ms) {
+                return reading;
+            }
+            header::read_behind(line, stamp)
+        }
+        None => header::read_without_leading(line, record_ms),
+    };
     let level = priority.level.or(header.level).or_else(|| level::of_message(header.message));
     Reading { message: header.message, time: header.time, host: header.host, level, is_continuation: false }
 }
 
-/// A line that a container's runtime or a sender of RFC 5424 wrote: what the program wrote stands behind that, with a header
-/// of its own.
-fn read_transport(line: &str, priority: transport::Priority, record_ms: Option<i64>) -> Option<Reading<'_>> {
+/// A line that a container's runtime or a sender of RFC 5424 wrote: what the program wrote stands behind its stamp, with a
+/// header of its own.
+fn read_transport<'a>(
+    line: &str,
+    stamp: &stamp::Stamp<'a>,
+    priority: transport::Priority,
+    record_ms: Option<i64>,
+) -> Option<Reading<'a>> {
     if !priority.is_rfc5424 && !line.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    let stamp = stamp::leading(line, record_ms)?;
     let (host, written) = match transport::strip_stream(stamp.rest) {
         Some(written) => (None, written),
-        None => transport::split_rfc5424(stamp.rest).filter(|_| priority.is_rfc5424)?,
+        None if priority.is_rfc5424 => transport::split_rfc5424(stamp.rest)?,
+        None => return None,
     };
     if written.trim_ascii().is_empty() {
         return None;

@@ -2,25 +2,24 @@
 
 use crate::record::{Level, StreamTime};
 
-use super::element::word;
+use super::element::{class, word};
 use super::level;
 use super::stamp::{self, Stamp};
 
-/// The stamp of a line, wherever its writer puts it, and the level that is said before it.
+/// The stamp of a line that does not begin with one, wherever its writer puts it, and the level that is said before it.
 pub(super) fn stamp(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {
-    if let Some(stamp) = stamp::leading(line, record_ms) {
-        return Some((None, stamp));
-    }
     let behind = |bytes: usize| stamp::leading(line.get(bytes..)?, record_ms);
     match line.as_bytes() {
         // Ruby: `I, [2026-11-23T08:01:24.123456 #1234]  INFO -- cart: message`
         [letter, b',', b' ', b'[', ..] => Some((level::of_letter(*letter), behind(3)?)),
         [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] => {
             let (letter, stamp) = stamp::of_glog(line, record_ms)?;
-            let (_, rest) = word(stamp.rest.trim_ascii_start())?;
-            Some((level::of_letter(letter), Stamp { rest, ..stamp }))
+            let thread = word(stamp.rest.trim_ascii_start())?;
+            Some((level::of_letter(letter), Stamp { rest: thread.rest, ..stamp }))
         }
-        [b'-' | b'A'..=b'Z', ..] => Some((None, of_ras(line, record_ms)?)),
+        // A dash stands for the alert that there is not, or for nothing: `- 2026-11-23 08:01:24 ...`.
+        [b'-', b' ', ..] => Some((None, of_ras(line, record_ms).or_else(|| behind(2))?)),
+        [b'A'..=b'Z', ..] => Some((None, of_ras(line, record_ms)?)),
         [b'a'..=b'z' | b'0'..=b'9', ..] => {
             of_redis(line, record_ms).or_else(|| Some((None, of_gathered(line, record_ms)?)))
         }
@@ -46,13 +45,12 @@ fn of_redis(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<
 /// `web_1  | 2026-11-23 ...`, `nova-api.log.1 2026-11-23 ...`: the name of a file, a container or a node, put before the line
 /// by whoever gathered it. It has a digit, and the stamp behind it is whole, so that it is no word of a sentence.
 fn of_gathered(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
-    let (name, rest) = word(line)?;
-    let rest = rest.trim_start_matches([' ', '|']);
-    let may_be_stamp = matches!(rest.as_bytes().first()?, b'0'..=b'9' | b'[');
-    if !may_be_stamp
-        || !name.bytes().any(|byte| byte.is_ascii_digit())
-        || name.bytes().all(|byte| byte.is_ascii_digit())
-    {
+    let name = word(line)?;
+    if !name.has(class::DIGIT) || name.is_of(class::DIGIT) {
+        return None;
+    }
+    let rest = name.rest.trim_start_matches([' ', '|']);
+    if !matches!(rest.as_bytes().first()?, b'0'..=b'9' | b'[') {
         return None;
     }
     stamp::leading(rest, record_ms).filter(|stamp| stamp.time.is_some())
@@ -61,14 +59,18 @@ fn of_gathered(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
 /// `- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.675872 ...`: alert, seconds since 1970, date and node, and then what
 /// the node wrote. Source: Oliner and Stearley, "What supercomputers say" (DSN 2007).
 fn of_ras(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
-    let (alert, rest) = word(line)?;
-    let is_alert =
-        alert == "-" || alert.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    let (seconds, rest) = word(rest.strip_prefix(' ').filter(|_| is_alert)?)?;
-    let time: Option<StreamTime> = stamp::of_integer(seconds.parse().ok().filter(|_| seconds.len() <= 10)?);
-    let (date, rest) = word(rest.strip_prefix(' ')?)?;
-    let is_date = date.len() == 10 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let (_, rest) = word(rest.strip_prefix(' ').filter(|_| is_date)?)?;
-    let stamp = stamp::leading(rest.strip_prefix(' ')?, record_ms)?;
+    let alert = word(line)?;
+    if alert.text != "-" && !alert.is_of(class::UPPER | class::DIGIT | class::UNDERSCORE) {
+        return None;
+    }
+    let seconds = word(alert.rest.strip_prefix(' ')?)?;
+    if seconds.text.len() > 10 {
+        return None;
+    }
+    let time: Option<StreamTime> = stamp::of_integer(seconds.text.parse().ok()?);
+    let date = word(seconds.rest.strip_prefix(' ')?)?;
+    let is_date = date.text.len() == 10 && date.is_of(class::DIGIT | class::POINT);
+    let node = word(date.rest.strip_prefix(' ').filter(|_| is_date)?)?;
+    let stamp = stamp::leading(node.rest.strip_prefix(' ')?, record_ms)?;
     Some(Stamp { time: time.or(stamp.time), ..stamp })
 }

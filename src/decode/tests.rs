@@ -267,6 +267,16 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("- 1795420884 2026.11.23 R02-M1 2026-11-23-01.01.24.67 R02-M1 RAS KERNEL FATAL x", "x", Level::Fatal, None),
     ("- 1795420884 2026.11.23 dn2 Nov 23 09:01:24 dn2/dn2 crond[2]: x", "x", Level::Info, Some("dn2/dn2")),
     ("web_1  | 2026-11-23 08:01:24 ERROR x failed", "x failed", Level::Error, None),
+    // Pairs of key and value
+    ("time=2026-11-23T08:01:24.1Z level=WARN msg=\"no stock\" item=7", "msg=\"no stock\" item=7", Level::Warn, None),
+    ("level=error ts=1795420884.1 caller=main.go:12 msg=refused", "msg=refused", Level::Error, None),
+    ("time=\"2026-11-23T08:01:24Z\" level=info msg=x", "msg=x", Level::Info, None),
+    ("time=3 ms level=low", "ms level=low", Level::Info, None),
+    ("user=7 level=warn msg=x", "user=7 level=warn msg=x", Level::Warn, None),
+    ("source=a caller=b c", "source=a caller=b c", Level::Info, None),
+    // Classes with the number of a line
+    ("- 2026-11-23 08:01:24,938 [main] WARN  o.a.i.ConfigNode:105 - low memory", "low memory", Level::Warn, None),
+    ("08:01:24.807 INFO  u.c.UserController#48 TraceID: 5 x", "TraceID: 5 x", Level::Info, None),
     // What is no header stays.
     ("2026-11-23 08:01:24 Started - 5 jobs", "Started - 5 jobs", Level::Info, None),
     ("2026-11-23 08:01:24 Received ERROR from x", "Received ERROR from x", Level::Error, None),

@@ -17,8 +17,8 @@ use super::micro_cluster::MicroClusters;
 use super::series::LEARN_LAG_SECONDS;
 use super::sight::{Active, Known};
 use super::{
-    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, NearestCluster, Severity,
-    Subject, Told, Window,
+    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, NearestCluster, Reasoning,
+    Severity, Subject, Told, Window,
 };
 use crate::record::{Second, TemplateId};
 
@@ -88,6 +88,24 @@ impl Detect for Mixes {
 }
 
 impl Mixes {
+    /// How the last windows of a service were known.
+    pub(super) fn reasoning(&self, service: ServiceNumber, now: Second) -> Option<Reasoning> {
+        let mix = self.services.get(&service)?;
+        let window = mix.window(now.plus(1 - WINDOW_SECONDS), now);
+        let (nearest, distance) = mix.clusters.nearest(&window)?;
+        let (farthest, since) = mix.farthest;
+        let numbers = vec![
+            ("distance", distance),
+            ("radius", nearest.radius()),
+            ("farthest_remembered", farthest * remaining(now.since(since), HALF_LIFE_SECONDS)),
+            ("far_from", FAR),
+            ("windows_learnt", mix.clusters.windows() as f64),
+            ("windows_needed", LEARNT_WINDOWS_MIN as f64),
+        ];
+        let of = format!("last {WINDOW_SECONDS} s");
+        Some(Reasoning { detector: Detector::Mix, subject: Subject::Mix(nearest.id), of, numbers })
+    }
+
     /// The known cluster nearest to the present window of a service, and how they differ.
     pub(super) fn nearest(&self, service: &KnownService, now: Second) -> Option<NearestCluster> {
         let mix = self.services.get(&service.number)?;

@@ -28,6 +28,7 @@ mod mix;
 mod novelty;
 mod probability;
 mod rate;
+mod reasoning;
 mod second;
 mod series;
 mod side_by_side;
@@ -45,6 +46,7 @@ use crate::vectorise::Sample;
 pub use catalogue::{Catalogue, KnownService, SERVICES_MAX, TEMPLATES_MAX, TEMPLATES_PER_SERVICE_MAX};
 pub use finding::*;
 pub use known_template::KnownTemplate;
+pub use reasoning::Reasoning;
 pub use second::{ClosedSecond, Judgement, Status, Told, WindowFacts};
 pub use sight::Known;
 
@@ -58,8 +60,20 @@ use silence::Silence;
 pub const WARM_UP_SECONDS: i64 = 300;
 /// In a service's first seconds nothing but error-level lines is worse than a warning: a day.
 const TRIAL_SECONDS: i64 = 86_400;
-/// The budget: so many false findings a day of each detector in a domain, one a week.
-const FALSE_FINDINGS_PER_DAY: f64 = 1.0 / 7.0;
+/// How many false findings a day each detector may make in a domain. It is a setting and no part of the state: models that are
+/// restored go on with the one they are given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// False findings a day, above 0.
+    pub false_findings_per_day: f64,
+}
+
+impl Default for Budget {
+    /// One a week.
+    fn default() -> Self {
+        Self { false_findings_per_day: 1.0 / 7.0 }
+    }
+}
 
 /// One way to notice that something is wrong. It has one method, so that no caller can learn before it scores.
 pub trait Detect {
@@ -70,6 +84,8 @@ pub trait Detect {
 /// All models of one tallies partition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scorer {
+    #[serde(skip)]
+    budget: Budget,
     now: Option<Second>,
     catalogue: Catalogue,
     history: History,
@@ -85,12 +101,17 @@ impl Scorer {
         Self::default()
     }
 
+    /// The same models, from now on with this budget.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
     /// Judges the next second, then learns it. Seconds must come in rising order; those in between had no lines.
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
         let gone_and_merged = self.catalogue.meet(second);
-        let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent());
+        let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
         let mut found = Judgement { merged, ..Judgement::default() };

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::ServiceNumber;
+use super::catalogue::{Catalogue, ServiceNumber};
 use super::decay::{Decayed, remaining};
 use super::sight::{Active, Known, Sight};
 use super::{
-    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Severity, Subject, Told,
-    WARM_UP_SECONDS, Window,
+    ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Reasoning, Severity,
+    Subject, Told, WARM_UP_SECONDS, Window,
 };
 use crate::record::{Level, Second, Service};
 
@@ -84,17 +84,43 @@ impl Novelty {
         priors: &mut Priors,
     ) -> Option<f64> {
         let class = class(sight.known.level)?;
-        let prior = *priors.entry((active.service.environment.clone(), class)).or_insert_with(|| {
-            let (mut bursts, mut seconds) = (0.5, 1.0);
-            for (_, facts) in known.catalogue.domain(active.service) {
-                bursts += self.count(facts.number, class, now);
-                seconds += exposure(now.since(facts.birth));
-            }
-            bursts / seconds
-        });
+        let prior = *priors
+            .entry((active.service.environment.clone(), class))
+            .or_insert_with(|| self.prior(known.catalogue, active.service, class, now));
         let own = self.count(active.known.number, class, now);
         let rate = (own + PRIOR_SECONDS * prior) / (exposure(now.since(active.known.birth)) + PRIOR_SECONDS);
         Some(rate * BURST_SECONDS as f64)
+    }
+
+    /// Bursts per second of log time in the domain of a service. O(services).
+    fn prior(&self, catalogue: &Catalogue, service: &Service, class: usize, now: Second) -> f64 {
+        let (mut bursts, mut seconds) = (0.5, 1.0);
+        for (_, facts) in catalogue.domain(service) {
+            bursts += self.count(facts.number, class, now);
+            seconds += exposure(now.since(facts.birth));
+        }
+        bursts / seconds
+    }
+
+    /// The hazards of new warnings and errors of a service.
+    pub(super) fn reasoning(&self, catalogue: &Catalogue, service: &Service, now: Second) -> Vec<Reasoning> {
+        let Some(known) = catalogue.service(service) else { return Vec::new() };
+        let class = |(class, level): (usize, Level)| {
+            let prior = self.prior(catalogue, service, class, now);
+            let (own, seconds) = (self.count(known.number, class, now), exposure(now.since(known.birth)));
+            let hazard = (own + PRIOR_SECONDS * prior) / (seconds + PRIOR_SECONDS) * BURST_SECONDS as f64;
+            let numbers = vec![
+                ("bursts", own),
+                ("observed_s", seconds),
+                ("prior_per_day", prior * 86_400.0),
+                ("expected_in_60_s", hazard),
+                ("p", -libm::expm1(-hazard)),
+                ("p_max", PROBABILITY_MAX),
+            ];
+            let of = format!("new {} lines", level.word());
+            Reasoning { detector: Detector::Novelty, subject: Subject::Level(level), of, numbers }
+        };
+        [(0, Level::Warn), (1, Level::Error)].map(class).into()
     }
 
     fn count(&self, service: ServiceNumber, class: usize, now: Second) -> f64 {

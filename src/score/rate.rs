@@ -21,7 +21,9 @@ use super::series::{Series, WINDOWS_SECONDS};
 use super::side_by_side::for_each_template;
 use super::sight::{Active, Known, Sight};
 use super::trial::{Traffic, Trial};
-use super::{ClosedSecond, Detect, FALSE_FINDINGS_PER_DAY, Figures, Judgement, Subject, Told, WARM_UP_SECONDS, Window};
+use super::{
+    Budget, ClosedSecond, Detect, Detector, Figures, Judgement, Reasoning, Subject, Told, WARM_UP_SECONDS, Window,
+};
 use crate::record::{Level, Second, Service, TemplateId};
 
 /// Below this age a template has no rate of its own, in seconds.
@@ -79,7 +81,7 @@ impl Detect for Rates {
             }
         }
         for active in &known.active {
-            let threshold = self.threshold(active.service);
+            let threshold = self.threshold(active.service, known.budget);
             let rates = self.services.entry(active.known.number);
             let rates = rates.or_insert_with(|| ServiceRates::new(active.known.birth));
             if rates.is_silent && active.cell.total() > 0 {
@@ -95,7 +97,7 @@ impl Detect for Rates {
             if !is_due || now.since(facts.birth) < WARM_UP_SECONDS {
                 continue;
             }
-            let threshold = self.threshold(service);
+            let threshold = self.threshold(service, known.budget);
             if let Some(rates) = self.services.get_mut(&facts.number) {
                 if rates.is_silent && !known.silent.contains(&facts.number) {
                     rates.end_silence(|series| series.adopt(now));
@@ -141,23 +143,44 @@ impl Rates {
         }
     }
 
-    fn threshold(&self, service: &Service) -> f64 {
+    fn threshold(&self, service: &Service, budget: Budget) -> f64 {
         let series = self.series.get(&service.environment).copied().unwrap_or(1);
         let per_series: f64 = WINDOWS_SECONDS.iter().map(|&length| 86_400.0 / length as f64 * TESTS_PER_WINDOW).sum();
-        threshold(series as f64 * per_series, FALSE_FINDINGS_PER_DAY)
+        threshold(series as f64 * per_series, budget.false_findings_per_day)
+    }
+
+    /// What is expected of each length of window of one subject, and what came of it so far.
+    pub(super) fn reasoning(
+        &self,
+        service: &Service,
+        number: ServiceNumber,
+        subject: Subject,
+        budget: Budget,
+    ) -> Vec<Reasoning> {
+        let Some(series) = self.services.get(&number).and_then(|rates| rates.series(subject)) else {
+            return Vec::new();
+        };
+        let window = |(place, length): (usize, i64)| {
+            let expected = series.expect(place);
+            let numbers = vec![
+                ("lines", series.lines_in(place) as f64),
+                ("counted_as", series.sum(place)),
+                ("mean", expected.mean),
+                ("variance", expected.variance),
+                ("dispersion", expected.variance / expected.mean.max(1e-9)),
+                ("learnt_10_s_windows", series.learnt_windows()),
+                ("threshold_log10", self.threshold(service, budget)),
+            ];
+            Reasoning { detector: Detector::Rate, subject, of: format!("{length} s"), numbers }
+        };
+        WINDOWS_SECONDS.into_iter().enumerate().map(window).collect()
     }
 
     /// Lines of the last minute against what is expected of a minute.
     pub(super) fn figures(&self, service: ServiceNumber, subject: Subject, now: Second) -> Option<(Window, Figures)> {
         const MINUTE: usize = 1;
         let rates = self.services.get(&service)?;
-        let series = match subject {
-            Subject::Volume => &rates.all,
-            Subject::Level(Level::Warn) => &rates.warnings,
-            Subject::Level(_) => &rates.errors,
-            Subject::Template(id) => rates.templates.get(&id)?,
-            Subject::Heartbeat(_) | Subject::Mix(_) | Subject::Service => return None,
-        };
+        let series = rates.series(subject)?;
         let expected = series.expect(MINUTE);
         let (expected_low, expected_high) = expected.band();
         let observed = series.lines(now, 60).0 as f64;
@@ -171,6 +194,16 @@ impl ServiceRates {
         let series = || Series::new(birth);
         let templates = BTreeMap::new();
         Self { all: series(), known: None, warnings: series(), errors: series(), templates, is_silent: false }
+    }
+
+    fn series(&self, subject: Subject) -> Option<&Series> {
+        match subject {
+            Subject::Volume => Some(&self.all),
+            Subject::Level(Level::Warn) => Some(&self.warnings),
+            Subject::Level(_) => Some(&self.errors),
+            Subject::Template(id) => self.templates.get(&id),
+            Subject::Heartbeat(_) | Subject::Mix(_) | Subject::Service => None,
+        }
     }
 
     fn totals(&mut self) -> impl Iterator<Item = &mut Series> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::ClosedSecond;
 use super::catalogue::{Catalogue, Gone, KnownService, Merged, ServiceNumber};
 use super::known_template::KnownTemplate;
 use super::side_by_side::is_dense;
+use super::{Budget, ClosedSecond};
 use crate::record::{Service, TemplateId};
 use crate::vectorise::{Cell, TemplateTally, Walk};
 
@@ -39,6 +39,8 @@ pub struct Known<'a> {
     /// Services whose silence was told before this second and lasts.
     pub(super) silent: BTreeSet<ServiceNumber>,
     pub(super) merged: Vec<Merged>,
+    /// How many false findings may be made.
+    pub(super) budget: Budget,
 }
 
 impl<'a> Known<'a> {
@@ -47,6 +49,7 @@ impl<'a> Known<'a> {
         second: &'a ClosedSecond,
         (gone, merged): (Gone, Vec<Merged>),
         mut silent: BTreeSet<ServiceNumber>,
+        budget: Budget,
     ) -> Self {
         let mut active = Vec::with_capacity(second.cells.len());
         let mut known_services = Walk::along(catalogue.services());
@@ -57,7 +60,7 @@ impl<'a> Known<'a> {
             }
             active.push(Active { service, cell, known, templates: sights(known, cell) });
         }
-        Self { catalogue, active, gone, silent, merged }
+        Self { catalogue, active, gone, silent, merged, budget }
     }
 }
 

@@ -17,8 +17,8 @@ use super::probability::threshold;
 use super::side_by_side::for_each_template;
 use super::sight::{Active, Known};
 use super::{
-    ClosedSecond, Detect, Detector, Direction, FALSE_FINDINGS_PER_DAY, Feature, Figures, Finding, Judgement, Kind,
-    Severity, Subject, Told, WARM_UP_SECONDS, Window,
+    Budget, ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Reasoning, Severity,
+    Subject, Told, WARM_UP_SECONDS, Window,
 };
 use crate::record::{Level, Second, Service, TemplateId};
 
@@ -80,7 +80,8 @@ impl Detect for Silence {
             let Some(gaps) = self.services.get_mut(&facts.number) else { continue };
             if now.since(facts.birth) >= WARM_UP_SECONDS {
                 let tests = self.tests_per_day.get(&service.environment).copied().unwrap_or(1.0);
-                let watch = Watch { now, service, facts, known, threshold: threshold(tests, FALSE_FINDINGS_PER_DAY) };
+                let threshold = threshold(tests, known.budget.false_findings_per_day);
+                let watch = Watch { now, service, facts, known, threshold };
                 gaps.judge(&watch, found);
             }
         }
@@ -112,6 +113,31 @@ impl Silence {
             Subject::Heartbeat(id) => gaps.templates.get(&id),
             _ => None,
         }
+    }
+
+    /// What is known of the gaps of a service, or of a template where that is a timer or could become one.
+    pub(super) fn reasoning(
+        &self,
+        service: &Service,
+        number: ServiceNumber,
+        subject: Subject,
+        now: Second,
+        budget: Budget,
+    ) -> Option<Reasoning> {
+        let subject = if let Subject::Template(id) = subject { Subject::Heartbeat(id) } else { subject };
+        let gaps = self.gaps(number, subject).filter(|gaps| gaps.count > 0.0)?;
+        let tests = self.tests_per_day.get(&service.environment).copied().unwrap_or(1.0);
+        let numbers = vec![
+            ("gap_s", now.since(gaps.last) as f64),
+            ("mean_gap_s", gaps.mean),
+            ("squared_variation", gaps.variation()),
+            ("gaps_learnt", gaps.count),
+            ("gaps_needed", GAPS_MIN),
+            ("surprise_log10", if now > gaps.last { gaps.surprise(now) } else { 0.0 }),
+            ("threshold_log10", threshold(tests, budget.false_findings_per_day)),
+        ];
+        let of = if gaps.told.is_some() { "silence that was told" } else { "gap" }.to_owned();
+        Some(Reasoning { detector: Detector::Silence, subject, of, numbers })
     }
 
     /// The services whose silence was told and lasts.

@@ -636,3 +636,26 @@ proptest! {
         }
     }
 }
+
+/// The thresholds of the first findings of a surge and of a silence, with such a budget from the middle on, after a restart.
+fn thresholds(false_findings_per_day: f64) -> [f64; 2] {
+    let mut world = World::new();
+    world.run(900, World::usual);
+    let state = postcard::to_stdvec(&world.scorer).unwrap();
+    let restored: Scorer = postcard::from_bytes(&state).unwrap();
+    world.scorer = restored.with_budget(Budget { false_findings_per_day });
+    world.run(100, World::usual);
+    world.run(10, |world| world.traffic("web", 1, 400.0));
+    world.run(120, |world| world.traffic("shop", 1, 0.8));
+    let alarms = world.alarms();
+    let of = |detector| alarms.iter().find(|finding| finding.detector == detector).unwrap().threshold;
+    [of(Detector::Rate), of(Detector::Silence)]
+}
+
+#[test]
+fn the_thresholds_of_rates_and_silences_move_with_the_budget() {
+    let (strict, lax) = (thresholds(1.0 / 7.0), thresholds(100.0 / 7.0));
+    for (strict, lax) in strict.into_iter().zip(lax) {
+        assert!((strict - lax - 2.0).abs() < 1e-9, "a hundred times the budget, two powers of ten: {strict} {lax}");
+    }
+}

@@ -6,6 +6,7 @@ use super::{Judge, Observer};
 use crate::decide::Message;
 use crate::decode::Format;
 use crate::record::{Offset, Partition, Record, Second, Topic};
+use crate::score::Budget;
 
 /// A flush is made after this many lines, however little log time has passed.
 const LINES_PER_FLUSH: usize = 10_000;
@@ -29,6 +30,11 @@ impl Chain {
             lines: 0,
             flushed_at: None,
         }
+    }
+
+    /// The same, with this budget of false findings.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { judge: self.judge.with_budget(budget), ..self }
     }
 
     /// Adds a partition, from its first record on. All are added before the first record is read.

@@ -296,8 +296,9 @@ mod tests {
     fn after_a_pause_the_lines_are_believed_once_they_went_on_for_a_while() {
         let mut clock = clock();
         let place = |clock: &mut PartitionClock, second: i64| clock.place(StreamTime(second * 1_000), LATENESS_MS, 0);
-        (0..20).for_each(|second| drop(place(&mut clock, second)));
-        (600..630).for_each(|second| drop(place(&mut clock, second)));
+        for second in (0..20).chain(600..630) {
+            place(&mut clock, second);
+        }
         assert!(clock.watermark < Some(StreamTime(20_000)));
         place(&mut clock, 630);
         assert!(clock.watermark > Some(StreamTime(600_000)));

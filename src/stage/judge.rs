@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::going_live::{GoingLive, Withheld};
 use super::merge::{Gap, Merger, MergerSnapshot};
 use crate::decide::{Decider, Episode, Message};
-use crate::record::{Partition, Second};
-use crate::score::Scorer;
+use crate::record::{Partition, Second, StreamTime};
+use crate::score::{Budget, ClosedSecond, Judgement, Scorer};
 use crate::vectorise::wire::{Cut, Flush, WireError};
 
 /// A snapshot that cannot be read.
@@ -26,20 +27,45 @@ pub struct Judge {
     merger: Merger,
     scorer: Scorer,
     decider: Decider,
+    going_live: GoingLive,
+}
+
+/// A look at a second while it is judged.
+pub enum Look<'a> {
+    /// Before: its sums, and the models as they are until then.
+    Before(&'a ClosedSecond, &'a Scorer),
+    /// After: what was found in it.
+    Judged(&'a Judgement),
 }
 
 impl Judge {
     /// A judge that has seen nothing.
     pub fn new() -> Self {
-        Self { merger: Merger::default(), scorer: Scorer::new(), decider: Decider::new() }
+        Self {
+            merger: Merger::default(),
+            scorer: Scorer::new(),
+            decider: Decider::new(),
+            going_live: GoingLive::default(),
+        }
+    }
+
+    /// The same judge, from now on with this budget: also one that was restored, for a snapshot does not hold it.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { scorer: self.scorer.with_budget(budget), ..self }
     }
 
     /// Takes one flush and judges every second that it completes. The messages are in the order in which they have to be
     /// published.
     pub fn flush(&mut self, flush: Flush, out: &mut Vec<Message>) -> Vec<Gap> {
+        self.flush_watched(flush, out, &mut |_| {})
+    }
+
+    /// [`Judge::flush`] for who looks on.
+    pub fn flush_watched(&mut self, flush: Flush, out: &mut Vec<Message>, look: &mut dyn FnMut(Look<'_>)) -> Vec<Gap> {
+        self.going_live.announce(flush.live_from, self.merger.closed());
         let gaps = self.merger.add(flush);
         while let Some(mut closed) = self.merger.next_closed() {
-            self.second(&mut closed, out);
+            self.second(&mut closed, out, look);
         }
         gaps
     }
@@ -47,13 +73,26 @@ impl Judge {
     /// Judges what is still open: at the end of a file. Episodes stay open.
     pub fn end_of_input(&mut self, out: &mut Vec<Message>) {
         while let Some(mut closed) = self.merger.next_remaining() {
-            self.second(&mut closed, out);
+            self.second(&mut closed, out, &mut |_| {});
         }
     }
 
-    fn second(&mut self, closed: &mut crate::score::ClosedSecond, out: &mut Vec<Message>) {
+    fn second(&mut self, closed: &mut ClosedSecond, out: &mut Vec<Message>, look: &mut dyn FnMut(Look<'_>)) {
+        look(Look::Before(closed, &self.scorer));
         let judgement = self.scorer.judge(closed, &self.decider.told());
-        out.extend(self.decider.step(closed, judgement, &self.scorer));
+        look(Look::Judged(&judgement));
+        let messages = self.decider.step(closed, judgement, &self.scorer);
+        out.extend(self.going_live.filter(closed.second, messages, &mut self.decider, &self.scorer));
+    }
+
+    /// The moment of going live, while nothing is published because it is still to come.
+    pub fn goes_live_at(&self) -> Option<StreamTime> {
+        self.going_live.pending()
+    }
+
+    /// What was not published before going live; `None` where that is still to come.
+    pub fn withheld(&self) -> Option<Withheld> {
+        self.going_live.withheld()
     }
 
     /// The models, for those who look at them.
@@ -101,7 +140,12 @@ impl Judge {
     /// # Errors
     /// Where the state cannot be serialised.
     pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
-        let state = StateRef { merger: self.merger.snapshot(), scorer: &self.scorer, decider: &self.decider };
+        let state = StateRef {
+            merger: self.merger.snapshot(),
+            scorer: &self.scorer,
+            decider: &self.decider,
+            going_live: &self.going_live,
+        };
         Ok(postcard::to_stdvec(&state)?)
     }
 
@@ -111,7 +155,8 @@ impl Judge {
     /// Where the bytes are no snapshot of this version.
     pub fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
         let state: State = postcard::from_bytes(snapshot)?;
-        Ok(Self { merger: Merger::restore(state.merger)?, scorer: state.scorer, decider: state.decider })
+        let State { merger, scorer, decider, going_live } = state;
+        Ok(Self { merger: Merger::restore(merger)?, scorer, decider, going_live })
     }
 }
 
@@ -126,6 +171,7 @@ struct StateRef<'a> {
     merger: MergerSnapshot,
     scorer: &'a Scorer,
     decider: &'a Decider,
+    going_live: &'a GoingLive,
 }
 
 #[derive(Deserialize)]
@@ -133,4 +179,5 @@ struct State {
     merger: MergerSnapshot,
     scorer: Scorer,
     decider: Decider,
+    going_live: GoingLive,
 }

@@ -304,8 +304,7 @@ pub(super) struct MergerSnapshot {
 
 impl Merger {
     pub(super) fn snapshot(&self) -> MergerSnapshot {
-        let open =
-            Flush { roster: self.roster.clone(), cells: self.open.clone(), progress: Vec::new(), cuts: Vec::new() };
+        let open = Flush { roster: self.roster.clone(), cells: self.open.clone(), ..Flush::default() };
         let reported = self.reported.iter();
         MergerSnapshot {
             open: open.encode(),

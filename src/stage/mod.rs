@@ -6,11 +6,13 @@
 
 mod chain;
 mod clock;
+mod going_live;
 mod judge;
 mod merge;
 mod observe;
 
 pub use chain::Chain;
-pub use judge::{Judge, SnapshotError};
+pub use going_live::Withheld;
+pub use judge::{Judge, Look, SnapshotError};
 pub use merge::Gap;
 pub use observe::{LimitsMet, Observer};

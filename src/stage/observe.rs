@@ -223,7 +223,7 @@ impl Observer {
             clock.dirty = false;
             progress
         });
-        Flush { roster, cells, progress: progress.collect(), cuts: Vec::new() }
+        Flush { roster, cells, progress: progress.collect(), ..Flush::default() }
     }
 
     /// What the limits did since the last call: asked after a flush, of what that flush holds.

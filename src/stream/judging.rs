@@ -13,9 +13,11 @@ use super::Snapshotter;
 use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
 use super::unheard::Unheard;
+use crate::decide::rfc3339;
 use crate::ops::{JudgeMetrics, View};
 use crate::publish::{Destination, OutputRecord, Provenance, compose, records};
 use crate::record::{Offset, Partition};
+use crate::score::{Budget, Severity};
 use crate::stage::Judge;
 use crate::vectorise::wire::{Cut, Flush, Outcomes};
 
@@ -26,17 +28,45 @@ const SHOW_EVERY_MS: u64 = 500;
 /// While there is more to read, outputs are gathered up to this number.
 const OUTPUTS_MAX: usize = 1_000;
 
+/// How often it is said how far a first start in the past has come, in milliseconds.
+const HISTORY_EVERY_MS: u64 = 5_000;
+
 struct Judged {
     judge: Judge,
     unheard: Unheard,
+    /// Wall time at which it was said how far a first start in the past has come.
+    history_said_at_ms: i64,
     live_from: Offset,
     position: Offset,
     committed: Offset,
 }
 
+impl Judged {
+    /// Says how far a first start in the past has come, and at its end what was not published.
+    fn say_history(&mut self, partition: &Partition, was_live: bool, wall_ms: i64) {
+        if let Some(withheld) = self.judge.withheld().filter(|_| !was_live) {
+            info!(%partition,
+                "going live: of the time before it would have paged {} times ({} critical, {} error, {} warning), with {} notices",
+                withheld.pages(), withheld.of(Severity::Critical), withheld.of(Severity::Error),
+                withheld.of(Severity::Warning), withheld.of(Severity::Info));
+        }
+        let Some(live_from) = self.judge.goes_live_at() else { return };
+        if wall_ms.abs_diff(self.history_said_at_ms) < HISTORY_EVERY_MS {
+            return;
+        }
+        self.history_said_at_ms = wall_ms;
+        match self.judge.judged_until() {
+            Some(second) => info!(%partition, judged_until = rfc3339(second.end()), goes_live_at = rfc3339(live_from),
+                to_go_s = live_from.second().since(second), "learning from the past, publishing nothing"),
+            None => info!(%partition, goes_live_at = rfc3339(live_from), "waiting for all partitions to report"),
+        }
+    }
+}
+
 /// The judges of the partitions of the tallies topic that this worker reads.
 pub struct Judging {
     provenance: Provenance,
+    budget: Budget,
     judges: BTreeMap<Partition, Judged>,
     outputs: Vec<OutputRecord>,
     messages: Vec<crate::decide::Message>,
@@ -51,6 +81,7 @@ impl Judging {
     pub fn new(provenance: Provenance, view: Arc<View>, snapshotter: Option<Snapshotter>) -> Self {
         Self {
             provenance,
+            budget: Budget::default(),
             judges: BTreeMap::new(),
             outputs: Vec::new(),
             messages: Vec::new(),
@@ -59,6 +90,11 @@ impl Judging {
             shown_at_ms: 0,
             snapshotter,
         }
+    }
+
+    /// The same, with this budget.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
     }
 }
 
@@ -78,9 +114,17 @@ impl Task for Judging {
         if live_from > from {
             info!(%partition, from = from.0, to = live_from.0, "reading the tallies again, publishing nothing");
         }
+        let judge = judge.with_budget(self.budget);
         self.judges.insert(
             partition.clone(),
-            Judged { judge, unheard: Unheard::default(), live_from, position: from, committed: live_from },
+            Judged {
+                judge,
+                unheard: Unheard::default(),
+                history_said_at_ms: 0,
+                live_from,
+                position: from,
+                committed: live_from,
+            },
         );
         self.view.judge_begins(partition, live_from > from);
         from
@@ -121,11 +165,13 @@ impl Task for Judging {
         judged.position = offset.next();
         flush.progress.iter().for_each(|progress| judged.unheard.heard(&progress.partition));
         let cut_before = judged.judge.cut().clone();
+        let was_live = judged.judge.withheld().is_some();
         for gap in judged.judge.flush(flush, &mut self.messages) {
             error!(%partition, offset = offset.0, "{gap}");
             self.metrics.gap();
         }
         if is_live {
+            judged.say_history(partition, was_live, wall_ms);
             for message in &self.messages {
                 self.metrics.message(message);
                 let records =

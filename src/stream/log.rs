@@ -116,7 +116,8 @@ pub trait Log {
     /// The oldest rebalance that was not handled yet.
     fn rebalance(&mut self) -> Option<Rebalance>;
 
-    /// What was committed for these partitions, and the first offset that is still there.
+    /// What was committed for these partitions, and the first offset that is still there; where nothing was committed, that at
+    /// which to begin.
     ///
     /// # Errors
     /// Where the log is of no use any more.

@@ -10,7 +10,7 @@ use super::task::Task;
 use crate::config::{Config, Shares};
 use crate::ops::{ObserverMetrics, View};
 use crate::publish::{self, Destination, Original, Outcome, OutputRecord};
-use crate::record::{Offset, Partition, Topic};
+use crate::record::{Offset, Partition, StreamTime, Topic};
 use crate::stage::Observer;
 use crate::vectorise::wire::Flush;
 
@@ -69,6 +69,10 @@ pub struct Observing {
     roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
     thread: usize,
     pace: Pace,
+    /// From when on events are published of what begins in the past.
+    live_from: Option<StreamTime>,
+    /// The same, once a partition did begin there, until a flush says so.
+    announced: Option<StreamTime>,
     outputs: Outputs,
     has_set_aside: bool,
     metrics: ObserverMetrics,
@@ -93,6 +97,8 @@ impl Observing {
             roster,
             thread: 0,
             pace: Pace::default(),
+            live_from: None,
+            announced: None,
             outputs: Outputs { is_scored: config.scored, ..Outputs::default() },
             has_set_aside: false,
             metrics: ObserverMetrics::default(),
@@ -104,6 +110,11 @@ impl Observing {
     pub fn at_pace(self, thread: usize, pace: Pace) -> Self {
         Self { thread, pace, ..self }
     }
+
+    /// The same, of which partitions begin in the past of which nothing is committed: events are published from this moment on.
+    pub fn live_from(self, live_from: Option<StreamTime>) -> Self {
+        Self { live_from, ..self }
+    }
 }
 
 impl Task for Observing {
@@ -112,6 +123,9 @@ impl Task for Observing {
 
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
         let from = committed.map_or(first, |committed| committed.offset);
+        if committed.is_none() {
+            self.announced = self.live_from;
+        }
         if from < first {
             tracing::error!(%partition, committed = from.0, first = first.0,
                 "records were deleted by retention before they were read; reading on at the first that is left");
@@ -128,6 +142,7 @@ impl Task for Observing {
 
     fn drop_all(&mut self) {
         self.observer.drop_all();
+        self.announced = None;
         self.outputs.take();
         self.has_set_aside = false;
     }
@@ -179,7 +194,7 @@ impl Task for Observing {
         }
         transaction.outputs.append(&mut self.outputs.take());
         self.has_set_aside = false;
-        let flush = self.observer.flush((self.roster)());
+        let flush = Flush { live_from: self.announced.take(), ..self.observer.flush((self.roster)()) };
         self.metrics.flushed(&flush, self.observer.limits_met(), &self.view);
         for (partition, records) in split(flush, self.tallies_partitions) {
             for record in records {
@@ -230,6 +245,7 @@ fn split(flush: Flush, partitions: i32) -> BTreeMap<i32, Vec<Flush>> {
         if let Some(last) = records.last_mut() {
             last.roster.clone_from(&flush.roster);
             last.progress.clone_from(&flush.progress);
+            last.live_from = flush.live_from;
         }
     }
     divided
@@ -281,8 +297,10 @@ mod tests {
     fn every_partition_of_the_tallies_learns_of_the_progress() {
         let mut flush = flood();
         flush.roster.insert(Topic::new("logs"), 8);
+        flush.live_from = Some(StreamTime(9));
         for records in split(flush, 3).into_values() {
             assert_eq!(records.last().unwrap().roster.len(), 1);
+            assert_eq!(records.last().unwrap().live_from, Some(StreamTime(9)));
         }
     }
 }

@@ -12,7 +12,7 @@ use super::snapshot::SnapshotStore;
 use super::{DirectoryStore, Judging, Observing, Pace, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
 use crate::ops::{Stop, View, wall_clock_ms};
-use crate::record::Topic;
+use crate::record::{StreamTime, Topic};
 
 /// The pause before connecting anew, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -30,6 +30,25 @@ pub struct Supervised {
     pub view: Arc<View>,
     /// The pace of the observers.
     pub pace: Pace,
+    /// Where partitions begin of which nothing is committed yet; `None` is at the first record that is retained.
+    pub history: Option<History>,
+}
+
+/// A first start in the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Records with this timestamp or a later one are read.
+    pub begin: StreamTime,
+    /// From this moment on events are published.
+    pub live_from: StreamTime,
+}
+
+impl History {
+    /// So far back from now on, in milliseconds.
+    pub fn of(history_ms: i64) -> Self {
+        let now_ms = wall_clock_ms();
+        Self { begin: StreamTime(now_ms.saturating_sub(history_ms)), live_from: StreamTime(now_ms) }
+    }
 }
 
 /// Runs an observer on this thread until it is asked to stop.
@@ -46,10 +65,13 @@ pub fn observer(
     let role = Role::observer(&config.kafka, thread);
     let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
     let tallies_partitions = i32::try_from(tallies_partitions).unwrap_or(1);
-    supervise(shared, &role, &topics, || {
+    let begin = shared.history.map(|history| history.begin);
+    supervise(shared, &role, &topics, begin, || {
         let roster = Arc::clone(roster);
         let known = Arc::new(move || roster.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view)).at_pace(thread, shared.pace.clone())
+        Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view))
+            .at_pace(thread, shared.pace.clone())
+            .live_from(shared.history.map(|history| history.live_from))
     })
 }
 
@@ -60,10 +82,10 @@ pub fn observer(
 pub fn judge(shared: &Supervised) -> Result<(), String> {
     let role = Role::judge(&shared.config.kafka);
     let tallies = shared.config.kafka.topic("tallies");
-    supervise(shared, &role, &[&tallies], || {
+    supervise(shared, &role, &[&tallies], None, || {
         let provenance = shared.config.provenance();
         let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
-        Judging::new(provenance, Arc::clone(&shared.view), snapshotter)
+        Judging::new(provenance, Arc::clone(&shared.view), snapshotter).with_budget(shared.config.budget)
     })
 }
 
@@ -84,6 +106,7 @@ fn supervise<T: Task>(
     shared: &Supervised,
     role: &Role,
     topics: &[&str],
+    begin: Option<StreamTime>,
     make_task: impl Fn() -> T,
 ) -> Result<(), String> {
     let heartbeat = shared.view.heartbeat(&format!("{}/{}", role.group, role.member));
@@ -94,7 +117,9 @@ fn supervise<T: Task>(
         let (config, view, stop) = (&shared.config, Arc::clone(&shared.view), shared.stop.clone());
         let log = KafkaLog::join(&config.kafka, role.clone(), topics, config.shares(), view, stop);
         let ended = match log {
-            Ok(log) => Worker::new(log, make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run(),
+            Ok(log) => {
+                Worker::new(log.beginning_at(begin), make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run()
+            }
             Err(error) => Err(WorkerError::from(error)),
         };
         match ended {

@@ -5,7 +5,8 @@
 //! cardinality says that the word is a value:
 //!
 //! * at least five different words, half of whose templates were seen once (new ones keep coming; after Good and Turing), or
-//! * at least five, most of which are dotted names, or
+//! * at least five, most of which are dotted names, or which stand behind `for` or `by`, or
+//! * at least three behind `user`, `account` or `host`, or
 //! * at least sixteen, whatever they look like, or
 //! * the same skeleton with a variable in that place exists already.
 //!
@@ -40,6 +41,8 @@ mod tests;
 const WORDS_MAX: usize = 24;
 /// Words that must remain beside the one that is left out.
 const WORDS_KEPT_MIN: usize = 2;
+/// From so many different words on they are names, where a noun before says so.
+const NAMES_MIN: usize = 3;
 /// From so many different words on they may be values.
 const VALUES_MIN: usize = 5;
 /// From so many different words on they are values.
@@ -179,7 +182,7 @@ impl Merges {
         }
         for variant in &variants {
             self.fill(variant, id);
-            let is_value = self.has_variable(variant.gap, id) || self.are_values(variant.gap);
+            let is_value = self.has_variable(variant.gap, id) || self.are_values(variant);
             if is_value {
                 return Some((variant.gap, Arc::clone(&variant.text)));
             }
@@ -206,18 +209,19 @@ impl Merges {
         self.contains(gap.without) && self.resolve(gap.without) != id
     }
 
-    fn are_values(&self, gap: Gap) -> bool {
-        let fillings: Vec<Filling> = self.fillings(gap).map(|(_, filling)| filling).collect();
+    fn are_values(&self, variant: &Variant) -> bool {
+        let fillings: Vec<Filling> = self.fillings(variant.gap).map(|(_, filling)| filling).collect();
         let mut roots: Vec<TemplateId> = fillings.iter().map(|filling| self.resolve(filling.template)).collect();
         roots.sort_unstable();
         roots.dedup();
-        if roots.len() < VALUES_MIN {
+        if roots.len() < if variant.behind == Behind::Noun { NAMES_MIN } else { VALUES_MIN } {
             return false;
         }
         let mostly = |look: Look| fillings.iter().filter(|filling| filling.look == look).count() * 2 > fillings.len();
         let once = roots.iter().filter(|root| self.lines.get(root).is_none_or(|&lines| lines <= 1)).count();
         let is_open = once * 2 >= roots.len() && !mostly(Look::State);
-        roots.len() >= VALUES_CERTAIN || is_open || mostly(Look::Dotted)
+        let are_names = variant.behind != Behind::Other && !mostly(Look::State);
+        roots.len() >= VALUES_CERTAIN || is_open || are_names || mostly(Look::Dotted)
     }
 
     /// Makes one template of all that fill a gap. Returns its id.
@@ -278,6 +282,30 @@ struct Variant {
     /// Hash of the word.
     word: u64,
     look: Look,
+    behind: Behind,
+}
+
+/// What stands before a word. Behind some words follow names, and names need not be many, nor come once each, to be values:
+/// `session opened for user news`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    /// A noun that says whose name follows.
+    Noun,
+    /// `for` or `by`.
+    Preposition,
+    /// Anything else.
+    Other,
+}
+
+impl Behind {
+    fn of(before: &str) -> Self {
+        let Some(before) = before.strip_suffix(' ') else { return Self::Other };
+        match before.rsplit([' ', '(', '[', '"', '\'']).next() {
+            Some("user" | "User" | "username" | "account" | "host") => Self::Noun,
+            Some("for" | "by") => Self::Preposition,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The skeleton with each of its words left out in turn; none of one that was cut, or has too few words.
@@ -296,7 +324,8 @@ fn variants(text: &str) -> Vec<Variant> {
         with_variable.push_str(text.get(end..)?);
         let skeleton = skeletoniser.skeletonise(&with_variable);
         let gap = Gap { without: skeleton.id, position };
-        Some(Variant { gap, text: Arc::from(skeleton.text), word: xxh3_64(word.as_bytes()), look: Look::of(word) })
+        let (hash, look, behind) = (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?));
+        Some(Variant { gap, text: Arc::from(skeleton.text), word: hash, look, behind })
     };
     (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()
 }

@@ -47,6 +47,30 @@ fn few_words_that_come_again_stay_apart() {
 }
 
 #[test]
+fn names_need_not_be_many_where_the_word_before_says_that_they_are_names() {
+    // Each twenty times before the next, so that never half of them were seen once.
+    let often = |pattern: &str, words: &[&str]| -> Vec<String> {
+        lines_of(pattern, words).into_iter().flat_map(|line| std::iter::repeat_n(line, 20)).collect()
+    };
+    for (pattern, words) in [
+        ("session opened for user * by root", &["news", "cyrus", "test"][..]),
+        ("Failed password for * from 10.0.0.7", &["root", "git", "ftp", "uucp", "admin"]),
+    ] {
+        let root = id(&pattern.replace('*', "<*>"));
+        let merges = meet(&often(pattern, words));
+        let merged = words.iter().filter(|word| merges.resolve(id(&pattern.replace('*', word))) == root).count();
+        assert_eq!(merged, words.len(), "{pattern}");
+    }
+    for (pattern, words) in [
+        ("session of user * at noon", &["opened", "closed", "locked", "created"][..]),
+        ("waiting for * of the disk", &["reading", "writing", "syncing", "closing", "opening"]),
+        ("a door that is * for guests", &["big", "small", "green", "new", "old"]),
+    ] {
+        assert_eq!(meet(&often(pattern, words)).aliases().count(), 0, "{pattern}");
+    }
+}
+
+#[test]
 fn sixteen_words_are_values_however_often_they_come() {
     let words: Vec<String> = (b'a'..=b'p').map(|letter| format!("{}x", char::from(letter))).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).cycle().take(48).collect();

@@ -6,34 +6,13 @@ const INTEGER_DIGITS_MAX: usize = 6;
 /// The most digits of a decimal, point apart; what has more is no measurement, and a double could not hold it.
 const DECIMAL_DIGITS_MAX: usize = 15;
 
-/// Units that may stand directly behind a number.
-const UNITS: [&[u8]; 25] = [
-    b"",
-    b"%",
-    b"ns",
-    b"us",
-    "µs".as_bytes(),
-    "μs".as_bytes(),
-    b"ms",
-    b"s",
-    b"sec",
-    b"min",
-    b"m",
-    b"h",
-    b"d",
-    b"x",
-    b"B",
-    b"b",
-    b"K",
-    b"k",
-    b"KB",
-    b"kB",
-    b"KiB",
-    b"MB",
-    b"MiB",
-    b"GB",
-    b"GiB",
-];
+/// Whether this may stand directly behind a number: nothing, or a unit.
+fn is_unit(text: &[u8]) -> bool {
+    matches!(
+        text,
+        b"" | b"%" | b"ns" | b"us" | b"\xc2\xb5s" | b"\xce\xbcs" | b"ms" | b"s" | b"sec" | b"min" | b"m" | b"h" | b"d"
+    ) || matches!(text, b"x" | b"B" | b"b" | b"K" | b"k" | b"KB" | b"kB" | b"KiB" | b"MB" | b"MiB" | b"GB" | b"GiB")
+}
 
 /// A number that a line holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,12 +54,15 @@ impl Shape {
     fn of(token: &[u8]) -> Option<Self> {
         let sign = usize::from(matches!(token.first(), Some(b'+' | b'-')));
         let whole = digits(token.get(sign..)?);
+        if whole == 0 {
+            return None;
+        }
         let point = sign + whole;
         let fraction = if token.get(point) == Some(&b'.') { digits(token.get(point + 1..)?) } else { 0 };
         let is_decimal = fraction > 0;
         let length = if is_decimal { point + 1 + fraction } else { point };
         let unit = token.get(length..)?;
-        (whole > 0 && UNITS.contains(&unit)).then_some(Self { length, digits: whole + fraction, is_decimal })
+        is_unit(unit).then_some(Self { length, digits: whole + fraction, is_decimal })
     }
 }
 

@@ -6,12 +6,12 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::record::TemplateId;
 
-use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class, classes_of};
-use super::kind::{ParameterKind, is_unit, kind, kind_with_colons};
+use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class};
+use super::kind::{ParameterKind, is_plainly_literal, is_unit, kind, kind_with_colons};
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
 /// different versions then differ, and old templates age away instead of being taken for new ones.
-pub const RULES_VERSION: u64 = 2;
+pub const RULES_VERSION: u64 = 3;
 
 /// The longest text of a skeleton, in bytes. What is beyond is not shown, but is part of the identity.
 pub const SKELETON_BYTES_MAX: usize = 1 << 10;
@@ -100,6 +100,10 @@ struct Builder<'l, 's> {
     /// together: most words are followed by one blank and another word.
     pending: Range<usize>,
     has_blank: bool,
+    /// Where the value of a key begins, if the last thing was a key and `=`.
+    value_start: usize,
+    /// Where the value of the last `msg=` begins: that is text.
+    message_start: usize,
     slots: u16,
 }
 
@@ -113,6 +117,8 @@ impl<'l, 's> Builder<'l, 's> {
             tail: Tail::Literal,
             pending: 0..0,
             has_blank: false,
+            value_start: usize::MAX,
+            message_start: usize::MAX,
             slots: 0,
         }
     }
@@ -143,15 +149,10 @@ impl<'l, 's> Builder<'l, 's> {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
-    /// Whether a key and `=` end here.
-    fn is_after_key(&self, at: usize) -> bool {
-        let [before, equals] = self.range(at.saturating_sub(2), at) else { return false };
-        *equals == b'=' && class(*before) & END == 0
-    }
-
     /// Takes the empty value of a key that ends here.
+    #[inline]
     fn end_value(&mut self, at: usize) {
-        if self.is_after_key(at) {
+        if self.value_start == at {
             self.variable(ParameterKind::Word, at, at);
         }
     }
@@ -170,7 +171,14 @@ impl<'l, 's> Builder<'l, 's> {
                     return end;
                 }
             }
-            b'=' | b'(' | b'[' | b'{' | b'<' | b'>' | b'"' | b'\'' => {}
+            b'=' => {
+                let is_behind_key = at > 0 && self.byte(at - 1).is_some_and(|byte| class(byte) & END == 0);
+                self.value_start = if is_behind_key { at + 1 } else { usize::MAX };
+                if self.is_message_key(at) {
+                    self.message_start = at + 1;
+                }
+            }
+            b'(' | b'[' | b'{' | b'<' | b'>' | b'"' | b'\'' => {}
             b')' if matches!(self.range(at.saturating_sub(2), at), [before, b'('] if class(*before) & BLANK != 0) => {
                 self.variable(ParameterKind::Word, at, at);
             }
@@ -178,6 +186,17 @@ impl<'l, 's> Builder<'l, 's> {
         }
         self.punctuation(at, at + 1);
         at + 1
+    }
+
+    /// Whether the key that ends here is that of the message of a line of pairs: its value is the writer's own word.
+    fn is_message_key(&self, at: usize) -> bool {
+        [&b"msg"[..], b"message"].iter().any(|name| {
+            let start = at.checked_sub(name.len());
+            let is_apart = start.is_some_and(|start| {
+                start.checked_sub(1).and_then(|before| self.byte(before)).is_none_or(|byte| class(byte) & END != 0)
+            });
+            is_apart && self.range(at.saturating_sub(name.len()), at) == *name
+        })
     }
 
     /// Whether a number follows, of which the sign here says that it is a bound: `lifetime <1 sec`.
@@ -211,14 +230,27 @@ impl<'l, 's> Builder<'l, 's> {
 
     /// Takes the token that begins here, which may run on behind `=` if it is a path; returns where it ends.
     fn token(&mut self, start: usize) -> usize {
-        let (mut classes, mut end) = (0, start);
-        for byte in self.bytes.get(start..).unwrap_or_default() {
-            let class = class(*byte);
+        let (bytes, mut classes, mut end) = (self.bytes, 0, start);
+        while let Some(&byte) = bytes.get(end) {
+            let class = class(byte);
             if class & END != 0 {
                 break;
             }
             classes |= class;
             end += 1;
+        }
+        if classes == DIGIT {
+            self.variable(ParameterKind::Number, start, end);
+            return end;
+        }
+        let may_vary = self.tail == Tail::Variable || self.is_value(start);
+        if !may_vary && is_plainly_literal(self.byte(start).unwrap_or_default(), end - start, classes) {
+            if end - start == 1 && classes & MARK != 0 {
+                self.punctuation(start, end);
+            } else {
+                self.literal(start, end);
+            }
+            return end;
         }
         if classes & SLASH != 0
             && let Some(kind) = self.path_kind(start, end)
@@ -261,21 +293,23 @@ impl<'l, 's> Builder<'l, 's> {
     fn parts(&mut self, start: usize, end: usize, classes: u8) {
         let core = self.trimmed(start, end, b".!?:");
         if classes & DIGIT != 0
-            && let Some(kind) = kind_with_colons(self.range(start, core))
+            && let Some(kind) = kind_with_colons(self.range(start, core), classes)
         {
             self.variable(kind, start, core);
             return self.literal(core, end);
         }
-        let mut part = start;
-        for at in memchr::memchr_iter(b':', self.range(start, end)).map(|position| start + position) {
-            if !self.separates(at, start, end) {
+        let (mut part, mut union) = (start, 0);
+        for (at, byte) in (start..end).zip(self.range(start, end)) {
+            let class = class(*byte);
+            if class != COLON || !self.separates(at, start, end) {
+                union |= class;
                 continue;
             }
-            self.word(part, at, classes_of(self.range(part, at)));
+            self.word(part, at, union);
             self.punctuation(at, at + 1);
-            part = at + 1;
+            (part, union) = (at + 1, 0);
         }
-        self.word(part, end, classes_of(self.range(part, end)));
+        self.word(part, end, union);
     }
 
     /// Whether the colon here separates: not between digits (`08:01`), nor beside another one (`std::io`).
@@ -288,8 +322,11 @@ impl<'l, 's> Builder<'l, 's> {
 
     /// Where a token ends without such characters at its end; at least one byte stays.
     fn trimmed(&self, start: usize, end: usize, characters: &[u8]) -> usize {
-        let trailing = self.range(start + 1, end).iter().rev().take_while(|byte| characters.contains(*byte)).count();
-        end - trailing
+        let mut end = end;
+        while end > start + 1 && self.byte(end - 1).is_some_and(|byte| characters.contains(&byte)) {
+            end -= 1;
+        }
+        end
     }
 
     /// Takes a token without separating colons: a variable or a literal.
@@ -311,13 +348,19 @@ impl<'l, 's> Builder<'l, 's> {
         }
     }
 
+    /// Whether the value of a key begins here.
+    #[inline]
+    fn is_value(&self, start: usize) -> bool {
+        start > 0 && self.byte(start - 1) == Some(b'=') && start != self.message_start
+    }
+
     fn word_kind(&self, start: usize, end: usize, classes: u8) -> Option<ParameterKind> {
         let token = self.range(start, end);
         let found = kind(token, classes);
         if found.is_some() || classes & (HEX_LETTER | LETTER) == 0 {
             return found;
         }
-        let is_value = start > 0 && self.byte(start - 1) == Some(b'=');
+        let is_value = self.is_value(start);
         let is_unit = self.tail == Tail::Variable && self.has_blank && is_unit(token);
         (is_value || is_unit).then_some(ParameterKind::Word)
     }
@@ -357,6 +400,7 @@ impl<'l, 's> Builder<'l, 's> {
         }
     }
 
+    #[inline]
     fn literal(&mut self, start: usize, end: usize) {
         if start == end {
             return;

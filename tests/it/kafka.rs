@@ -8,6 +8,7 @@ mod membership;
 mod next_protocol;
 mod outage;
 mod ownership;
+mod past;
 mod same_events;
 mod secure;
 mod vanished;

@@ -47,7 +47,7 @@ enum Output {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut report = Report { output: arguments.output, checks: Vec::new(), samples: Vec::new() };
-    let (config, problems) = arguments.options.read()?;
+    let (config, problems) = arguments.options.read(&[])?;
     if problems.is_empty() {
         let topics = config.topics.join(", ");
         report.tell(Check::ok("configuration", format!("reads {topics} at {}", config.kafka.brokers)));

@@ -113,6 +113,18 @@ pub(super) fn reader(kafka: &Kafka, role: &Role) -> ClientConfig {
     with_properties(config, kafka)
 }
 
+/// The same, of stretches that may be long: it fetches ahead, but no more of each partition than this.
+pub(super) fn past(kafka: &Kafka, role: &Role) -> ClientConfig {
+    let mut config = reading(kafka, role);
+    config
+        .set("enable.partition.eof", "true")
+        .set("queued.min.messages", "10000")
+        .set("queued.max.messages.kbytes", "8192")
+        .set("fetch.wait.max.ms", "50")
+        .set("fetch.queue.backoff.ms", "10");
+    with_properties(config, kafka)
+}
+
 /// The transactional producer of a group member.
 pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = common(kafka);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::Timestamp;
-use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{debug, error};
@@ -18,7 +18,7 @@ use super::refusal::{failed, missing_right};
 use super::{Role, client, describe};
 use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, wall_clock_ms};
-use crate::record::{Offset, Partition, Record, TimeBasis};
+use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis};
 use crate::stream::commit::{Connection, commit_whole};
 use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
 
@@ -39,6 +39,7 @@ pub struct KafkaLog {
     view: Arc<View>,
     pub(super) stop: Stop,
     joined_at: Instant,
+    begin: Option<StreamTime>,
 }
 
 struct Assigned {
@@ -76,6 +77,7 @@ impl KafkaLog {
             view,
             stop,
             joined_at: Instant::now(),
+            begin: None,
         };
         log.consumer.subscribe(topics).map_err(|error| log.broken(&error))?;
         Ok(log)
@@ -86,18 +88,40 @@ impl KafkaLog {
         failed(error, &self.kafka, &self.role, &self.topics())
     }
 
-    /// The first offset that is still there, and the next that will be written. A partition that is new, or moves to another
-    /// broker, has no leader for a moment; a broker that has just started may not know yet how far a partition goes, so an end
-    /// before what was committed is not believed at once.
+    /// The same log, in which partitions of which nothing is committed begin at the first record of this time.
+    pub fn beginning_at(mut self, begin: Option<StreamTime>) -> Self {
+        self.begin = begin;
+        self
+    }
+
+    /// The first offset to read where nothing is committed: the first that is still there, or that of the time to begin at.
+    fn beginning(&self, partition: &Partition) -> Result<Offset, CommitError> {
+        let (first, end) = self.first_and_end(partition, Offset(0))?;
+        let Some(begin) = self.begin else { return Ok(first) };
+        let found = self.while_passing(|| first_since(&self.consumer, partition, begin.0))?;
+        Ok(found.map_or(end, |found| found.max(first)))
+    }
+
+    /// The first offset that is still there, and the next that will be written. A broker that has just started may not know yet how
+    /// far a partition goes, so an end before what was committed is not believed at once.
     fn first_and_end(&self, partition: &Partition, committed: Offset) -> Result<(Offset, Offset), CommitError> {
         let started = Instant::now();
+        let (topic, number) = (partition.topic.name(), partition.number);
         loop {
-            let error = match self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT) {
-                Ok((_, end)) if end < committed.0 && started.elapsed() < QUERY_TIMEOUT => {
-                    std::thread::sleep(Duration::from_millis(200));
-                    continue;
-                }
-                Ok((first, end)) => return Ok((Offset(first), Offset(end))),
+            let (first, end) = self.while_passing(|| self.consumer.fetch_watermarks(topic, number, QUERY_TIMEOUT))?;
+            if end >= committed.0 || started.elapsed() >= QUERY_TIMEOUT {
+                return Ok((Offset(first), Offset(end)));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Asks again for a while: a partition that is new, or moves to another broker, has no leader for a moment.
+    fn while_passing<T>(&self, ask: impl Fn() -> KafkaResult<T>) -> Result<T, CommitError> {
+        let started = Instant::now();
+        loop {
+            let error = match ask() {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let is_passing = matches!(
@@ -192,6 +216,24 @@ fn hand_out(
     each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
 }
 
+/// The first offset whose record has this timestamp or a later one; `None` where there is none yet.
+pub(super) fn first_since<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partition: &Partition,
+    time_ms: i64,
+) -> KafkaResult<Option<Offset>> {
+    let (topic, number) = (partition.topic.name(), partition.number);
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition_offset(topic, number, KafkaOffset::Offset(time_ms.max(0)))?;
+    let answer = consumer.offsets_for_times(asked, QUERY_TIMEOUT)?;
+    let Some(element) = answer.find_partition(topic, number) else { return Ok(None) };
+    element.error()?;
+    Ok(match element.offset() {
+        KafkaOffset::Offset(offset) => Some(Offset(offset)),
+        _ => None,
+    })
+}
+
 impl Log for KafkaLog {
     fn now(&self) -> Now {
         Now { wall_ms: wall_clock_ms(), running_for: self.joined_at.elapsed() }
@@ -230,12 +272,18 @@ impl Log for KafkaLog {
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         for (partition, mut committed) in self.committed_offsets(partitions)? {
-            let until = committed.as_ref().map_or(Offset(0), |committed| committed.offset);
-            let (first, end) = self.first_and_end(&partition, until)?;
-            if let Some(beyond) = committed.take_if(|committed| committed.offset > end) {
-                error!(%partition, committed = beyond.offset.0, end = end.0,
-                    "the topic ends before what was read of it: it was made anew, and is read from its beginning");
-            }
+            let first = match committed.as_ref().map(|committed| committed.offset) {
+                Some(until) => {
+                    let (first, end) = self.first_and_end(&partition, until)?;
+                    if until > end {
+                        committed = None;
+                        error!(%partition, committed = until.0, end = end.0,
+                            "the topic ends before what was read of it: it was made anew, and is read from its beginning");
+                    }
+                    first
+                }
+                None => self.beginning(&partition)?,
+            };
             found.push((partition, committed, first));
         }
         Ok(found)

@@ -9,14 +9,20 @@ mod log;
 mod native;
 #[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
 mod operations;
+mod past;
 mod producer;
+mod publisher;
 mod refusal;
 pub mod sample;
 mod snapshots;
+mod together;
 mod topics;
 
 pub use client::{Role, describe};
 pub use log::KafkaLog;
+pub use past::{Flow, Past, PastError, Stretch};
+pub use publisher::Publisher;
 pub use refusal::Hearing;
 pub use snapshots::TopicStore;
+pub use together::Together;
 pub use topics::{Client, TopicError, Topics, connect, prepare_topics, refresh_topics};

@@ -47,6 +47,7 @@ pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireErro
             }
             (3, Value::Bytes(cell)) => cells.push(self::cell(cell, &mut shared)?),
             (4, Value::Bytes(progress)) => flush.progress.push(self::progress(progress, &shared)?),
+            (6, Value::Number(time)) => flush.live_from = Some(StreamTime(zigzag(time))),
             (5, Value::Bytes(cut)) => flush.cuts.push(self::cut(cut, &shared)?),
             _ => {}
         }

@@ -82,6 +82,8 @@ pub struct Flush {
     pub progress: Vec<Progress>,
     /// Partitions that are cut off: what a judge writes to itself, in a flush with nothing else.
     pub cuts: Vec<Cut>,
+    /// From which moment on events are published: of an observer that began in the past. Until then the judge only learns.
+    pub live_from: Option<StreamTime>,
 }
 
 impl Flush {
@@ -111,6 +113,7 @@ impl Flush {
                 })
                 .collect(),
             topics: topics.names(),
+            live_from_ms: self.live_from.map(|time| time.0),
         };
         message.encode_to_vec()
     }

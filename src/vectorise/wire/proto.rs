@@ -12,6 +12,8 @@ pub(in crate::vectorise) struct Flush {
     pub(in crate::vectorise) progress: Vec<Progress>,
     #[prost(message, repeated, tag = "5")]
     pub(in crate::vectorise) cuts: Vec<Cut>,
+    #[prost(sint64, optional, tag = "6")]
+    pub(in crate::vectorise) live_from_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

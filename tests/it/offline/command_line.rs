@@ -25,7 +25,7 @@ fn help_names_every_command() {
     let output = eddyline(&["--help"], b"");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    for command in ["run", "check", "detect", "demo", "templates"] {
+    for command in ["run", "check", "detect", "demo", "templates", "backtest", "explain", "replay"] {
         assert!(text.contains(command), "{text}");
     }
 }

@@ -100,6 +100,13 @@ impl Setup {
         format!("{}-judge", self.group)
     }
 
+    /// Runs another command with the names of this one to its end.
+    pub fn ask(&self, command: &str, more: &[&str]) -> Output {
+        let names = [format!("kafka.group={}", self.group), format!("kafka.prefix={}", self.prefix)];
+        let given = [command, "--brokers", &self.bootstrap, "--set", &names[0], "--set", &names[1]];
+        eddyline(&[&given, more].concat(), &[])
+    }
+
     /// Starts an instance and returns at once.
     pub fn start(&self, instance: &str) -> Instance {
         let admin = free_address();

@@ -43,6 +43,17 @@ impl Recording {
         Self::new(shop().iter().filter(|line| line.time_ms < start_ms + seconds * 1000).cloned().collect())
     }
 
+    /// The same lines at another time.
+    pub fn moved(&self, by_ms: i64) -> Self {
+        let moved = |line: &Line| {
+            let mut object: serde_json::Value = serde_json::from_str(&line.json).unwrap();
+            let time_ms = line.time_ms + by_ms;
+            object["ts"] = serde_json::from_str(&seconds(time_ms)).unwrap();
+            Line { time_ms, json: object.to_string() }
+        };
+        Self { lines: self.lines.iter().map(moved).collect(), end_ms: self.end_ms + by_ms }
+    }
+
     /// Where line number `index` goes.
     pub fn partition(index: usize, partitions: i32) -> i32 {
         i32::try_from(index).unwrap() % partitions

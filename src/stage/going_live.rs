@@ -1,0 +1,201 @@
+//! Going live: a first start may begin in the past, and nothing is published for the time before.
+//!
+//! The moment is a record of the tallies, so that the judge stays a pure function of them. The one that was written first counts,
+//! and only if nothing was judged before it: who is live stays so. Until then messages are composed and counted, not published. At
+//! the first second behind the moment every episode that is still open is told as a trigger, for someone has to know that it is
+//! on. One that has ended by then is never told, and no resolve without its trigger.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Decider, Message, Models, Status};
+use crate::record::{Second, StreamTime};
+use crate::score::Severity;
+
+/// What would have been published before going live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Episodes that opened, by the severity at which they did, in rising order.
+    opened: [u64; 4],
+}
+
+impl Withheld {
+    /// How many times somebody would have been paged: all above a notice.
+    pub fn pages(&self) -> u64 {
+        let [_, pages @ ..] = self.opened;
+        pages.iter().sum()
+    }
+
+    /// How many episodes of this severity there were.
+    pub fn of(&self, severity: Severity) -> u64 {
+        self.opened.get(severity as usize).copied().unwrap_or(0)
+    }
+
+    /// An episode opened at this severity.
+    fn open(&mut self, severity: Severity) {
+        if let Some(place) = self.opened.get_mut(severity as usize) {
+            *place += 1;
+        }
+    }
+}
+
+/// Where a judge stands on its way to going live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct GoingLive {
+    /// From which moment on messages are published.
+    from: Option<StreamTime>,
+    /// Whether that moment is passed.
+    is_passed: bool,
+    withheld: Withheld,
+}
+
+impl GoingLive {
+    /// Takes the moment that a flush brings.
+    pub(super) fn announce(&mut self, from: Option<StreamTime>, judged_until: Option<Second>) {
+        if self.from.is_none() && judged_until.is_none() {
+            self.from = from;
+        }
+    }
+
+    /// The moment, while it is not passed.
+    pub(super) fn pending(&self) -> Option<StreamTime> {
+        self.from.filter(|_| !self.is_passed)
+    }
+
+    /// What was withheld, once the moment is passed.
+    pub(super) fn withheld(&self) -> Option<Withheld> {
+        self.is_passed.then_some(self.withheld)
+    }
+
+    /// What is published of a second's messages.
+    pub(super) fn filter(
+        &mut self,
+        second: Second,
+        messages: Vec<Message>,
+        decider: &mut Decider,
+        models: &impl Models,
+    ) -> Vec<Message> {
+        let Some(from) = self.pending() else { return messages };
+        let is_trigger = |message: &Message| message.status == Status::Trigger;
+        if second.end() <= from {
+            messages
+                .iter()
+                .filter(|message| is_trigger(message))
+                .for_each(|message| self.withheld.open(message.severity));
+            return Vec::new();
+        }
+        self.is_passed = true;
+        // What opens in this second tells itself; a trigger of an episode that was open before stands for all said of it.
+        let mut published = decider.tell_open_again(second, models);
+        published.extend(messages.into_iter().filter(is_trigger));
+        published
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::decide::EpisodeId;
+    use crate::decode::Format;
+    use crate::record::{Offset, Partition, Record, TimeBasis, Topic};
+    use crate::stage::{Judge, Observer};
+    use crate::vectorise::wire::Flush;
+
+    const START: i64 = 1_795_420_800;
+    const SECONDS: i64 = 2_000;
+
+    fn lines(second: i64) -> Vec<&'static str> {
+        let mut lines = vec!["INFO web served a page", "INFO web served a page"];
+        match second {
+            400..410 => lines.push("ERROR the disk is full"),
+            900..1_500 => lines.push("ERROR the door is open"),
+            1_700..1_710 => lines.push("ERROR the cat is out"),
+            _ => {}
+        }
+        lines
+    }
+
+    /// What an observer sends, each second, the first of it with a moment of going live.
+    fn flushes(live_from: Option<i64>) -> Vec<Flush> {
+        let (topic, mut offset) = (Topic::new("web"), 0);
+        let partition = Partition::new(topic.clone(), 0);
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        observer.assign(partition.clone(), Offset(0), None);
+        let mut flushes: Vec<Flush> = (0..SECONDS)
+            .map(|second| {
+                for line in lines(second) {
+                    let timestamp = Some(((START + second) * 1_000, TimeBasis::KafkaCreate));
+                    let value = Some(line.as_bytes());
+                    observer.record(&partition, &Record { offset: Offset(offset), timestamp, value }, 0);
+                    offset += 1;
+                }
+                observer.flush(BTreeMap::from([(topic.clone(), 1)]))
+            })
+            .collect();
+        let live_from = live_from.map(|second| Second(START + second).start());
+        flushes[0].live_from = live_from;
+        // What another observer that began later says is too late.
+        flushes[600].live_from = live_from.map(|_| Second(START + SECONDS).start());
+        flushes
+    }
+
+    fn judged(flushes: Vec<Flush>, restart_at: Option<usize>) -> (Vec<Message>, Judge) {
+        let (mut judge, mut messages) = (Judge::new(), Vec::new());
+        for (number, flush) in flushes.into_iter().enumerate() {
+            if Some(number) == restart_at {
+                judge = Judge::restore(&judge.snapshot().unwrap()).unwrap();
+            }
+            judge.flush(flush, &mut messages);
+        }
+        (messages, judge)
+    }
+
+    /// Those of episodes that opened before, or from then on.
+    fn of(messages: &[Message], before: bool, second: i64) -> Vec<Message> {
+        messages.iter().filter(|message| (message.opened < Second(START + second)) == before).cloned().collect()
+    }
+
+    fn said(messages: &[Message]) -> Vec<(EpisodeId, bool, u32)> {
+        let resolves = |message: &Message| matches!(message.status, Status::Resolve { .. });
+        messages.iter().map(|message| (message.episode, resolves(message), message.sequence)).collect()
+    }
+
+    const LIVE: i64 = 1_000;
+
+    #[test]
+    fn nothing_before_is_published_what_is_open_is_told_and_what_follows_is_the_same() {
+        let (all, _) = judged(flushes(None), None);
+        let (published, judge) = judged(flushes(Some(LIVE)), None);
+        assert!(published.iter().all(|message| message.time > Second(START + LIVE).start()));
+        assert_eq!(of(&published, false, LIVE), of(&all, false, LIVE));
+        assert!(!of(&all, false, LIVE).is_empty());
+        let open = of(&published, true, LIVE);
+        assert_eq!(said(&open), [(open[0].episode, false, 0), (open[0].episode, true, 1)]);
+        assert_eq!((open[0].status.clone(), open[0].time), (Status::Trigger, Second(START + LIVE + 1).start()));
+        let withheld = judge.withheld().unwrap();
+        let opened = all.iter().filter(|message| {
+            message.status == Status::Trigger && !message.is_notice && message.opened < Second(START + LIVE)
+        });
+        assert_eq!(withheld.pages(), opened.count() as u64);
+        assert_eq!(withheld.pages(), 2);
+    }
+
+    #[test]
+    fn a_restart_at_any_time_changes_nothing() {
+        let flushes = flushes(Some(LIVE));
+        let (expected, _) = judged(flushes.clone(), None);
+        for restart_at in [1, 405, 605, 950, 1_005, 1_006, 1_007, 1_008, 1_400] {
+            let (published, judge) = judged(flushes.clone(), Some(restart_at));
+            assert_eq!(published, expected, "{restart_at}");
+            assert_eq!(judge.withheld().unwrap().pages(), 2);
+        }
+    }
+
+    #[test]
+    fn a_moment_that_comes_when_something_was_judged_silences_nobody() {
+        let mut late = flushes(None);
+        late[50].live_from = Some(Second(START + LIVE).start());
+        assert_eq!(judged(late, None).0, judged(flushes(None), None).0);
+    }
+}
