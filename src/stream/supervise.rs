@@ -120,8 +120,8 @@ fn supervise<T: Task>(
     while !shared.stop.is_requested() {
         let started = Instant::now();
         heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
-        let log =
-            KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view), shared.stop.clone());
+        let (config, view, stop) = (&shared.config, Arc::clone(&shared.view), shared.stop.clone());
+        let log = KafkaLog::join(&config.kafka, role.clone(), topics, config.shares(), view, stop);
         let ended = match log {
             Ok(log) => {
                 Worker::new(log.beginning_at(begin), make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run()

@@ -33,6 +33,9 @@ impl Connection for KafkaLog {
 
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
+        if self.stop.is_requested() {
+            return Err(CommitError::Broken("asked to stop before it was known what was committed".to_owned()));
+        }
         self.transactions =
             Some(Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(|error| self.broken(&error))?);
         Ok(())
@@ -106,6 +109,7 @@ fn topic_of(kafka: &Kafka, output: &OutputRecord) -> String {
     match &output.destination {
         Destination::Anomalies => kafka.topic("anomalies"),
         Destination::Episodes => kafka.topic("episodes"),
+        Destination::Templates => kafka.topic("templates"),
         Destination::DeadLetters => kafka.topic("deadletters"),
         Destination::Tallies => kafka.topic("tallies"),
         Destination::Snapshots => kafka.topic("snapshots"),

@@ -152,7 +152,7 @@ impl Client {
 
     /// Waits until all records are written.
     pub fn flush(&self) {
-        self.producer.flush(LIMIT).unwrap();
+        self.producer.flush(4 * LIMIT).unwrap();
     }
 
     fn consumer(&self, isolation: Isolation, group: &str) -> BaseConsumer {
