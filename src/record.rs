@@ -238,6 +238,8 @@ pub struct LogLine<'a> {
     pub message: &'a str,
     /// Whether it continues the line before it (a frame of a stack trace): counted, never a template.
     pub is_continuation: bool,
+    /// Whether it was too long, so that only its beginning is left.
+    pub is_cut: bool,
 }
 
 /// What came out of a record that is no line.

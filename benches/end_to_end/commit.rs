@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eddyline::config::Config;
+use eddyline::config::{Config, Shares};
 use eddyline::ops::{Stop, View};
 use eddyline::publish::{Destination, OutputRecord};
 use eddyline::record::{Offset, Partition};
@@ -29,9 +29,15 @@ pub fn measure(brokers: &str) {
     let input = unique("bench-commit-input");
     topic::create(brokers, &input, 1);
     topic::create(brokers, &kafka.topic("tallies"), 1);
-    let mut log =
-        KafkaLog::join(&kafka, Role::observer(&kafka, 0), &[&input], Arc::new(View::default()), Stop::default())
-            .unwrap();
+    let mut log = KafkaLog::join(
+        &kafka,
+        Role::observer(&kafka, 0),
+        &[&input],
+        Shares::of(512, 1),
+        Arc::new(View::default()),
+        Stop::default(),
+    )
+    .unwrap();
     let partition = join(&mut log);
     println!("\ncommit: {TRANSACTIONS} transactions of each size, {} ms apart, wall ms", PAUSE.as_millis());
     println!("{:>8} {:>8} {:>8} {:>8}", "outputs", "min", "p50", "p95");

@@ -1,6 +1,7 @@
 //! Lines per CPU-second from Kafka to Kafka, beside a consumer that only reads; the cost of a commit; the size of the tallies.
 //!
-//!     cargo bench --bench end_to_end -- [--brokers HOST:PORT] [--rounds 5] [--records 1000000] [--rate 3000] [--only way|commit|size]
+//!     cargo bench --bench end_to_end -- [--brokers HOST:PORT] [--rounds 5] [--records 1000000] [--rate 3000] [--only way|commit|size|live|resume]
+//!     cargo bench --bench end_to_end -- --only live --rounds 2 --rate 20000 [--seconds 60]
 //!
 //! Without brokers a Kafka of the tests is started (`tests/kafka/kafka`). See `benches/README.md` for what is measured how.
 #![allow(
@@ -27,6 +28,8 @@ mod cpu;
 #[path = "../support/lines.rs"]
 #[allow(dead_code, reason = "shared with other benches and tests")]
 mod lines;
+mod live;
+mod resume;
 mod size;
 mod topic;
 mod way;
@@ -49,7 +52,10 @@ struct Arguments {
     /// Lines a second of log time, over all partitions
     #[arg(long, default_value_t = 3_000)]
     rate: i64,
-    /// Only one of the three
+    /// Seconds of each run of the live lines
+    #[arg(long, default_value_t = 60)]
+    seconds: i64,
+    /// Only one; those that go by the clock, live and resume, run only if asked for
     #[arg(long)]
     only: Option<Part>,
     /// What `cargo bench` adds
@@ -65,6 +71,8 @@ enum Part {
     Way,
     Commit,
     Size,
+    Live,
+    Resume,
 }
 
 fn main() {
@@ -78,13 +86,19 @@ fn main() {
     if wants(Part::Size) {
         size::measure(&shop);
     }
-    if wants(Part::Way) || wants(Part::Commit) {
+    if arguments.only != Some(Part::Size) {
         let brokers = arguments.brokers.clone().unwrap_or_else(|| broker::shared().to_owned());
         if wants(Part::Commit) {
             commit::measure(&brokers);
         }
         if wants(Part::Way) {
             way::measure(&brokers, &shop, arguments.records, arguments.rate, arguments.rounds);
+        }
+        if arguments.only == Some(Part::Live) {
+            live::measure(&brokers, &shop, arguments.rate, arguments.seconds, arguments.rounds);
+        }
+        if arguments.only == Some(Part::Resume) {
+            resume::measure(&brokers, &shop, arguments.rounds);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Topics of a bench: made, filled, asked for their ends.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -65,13 +66,43 @@ pub fn client(brokers: &str) -> ClientConfig {
     config
 }
 
-/// The sum of the end offsets of a topic's partitions, and what a group has committed of them.
-pub fn end_and_committed(brokers: &str, topic: &str, partitions: i32, group: &str) -> (i64, i64) {
+/// Writes lines of the recording as they happen, until it is over.
+pub fn write_live(brokers: &str, topic: &str, partitions: i32, shop: &Lines, rate: i64, is_over: &AtomicBool) {
+    let producer: BaseProducer = client(brokers).set("linger.ms", "5").create().unwrap();
+    let (mut line, started) = (Vec::new(), Instant::now());
+    for index in 0_usize.. {
+        if is_over.load(Ordering::Relaxed) {
+            break;
+        }
+        let due = Duration::from_micros(1_000_000 / rate as u64) * index as u32;
+        std::thread::sleep(due.saturating_sub(started.elapsed()));
+        let time_ms = i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+        line.clear();
+        shop.write(index, time_ms, Form::Json, &mut line);
+        let partition = i32::try_from(index).unwrap() % partitions;
+        let record = BaseRecord::<(), [u8]>::to(topic).payload(line.as_slice()).partition(partition).timestamp(time_ms);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.poll(Duration::ZERO);
+    }
+}
+
+/// The end offsets of a topic's partitions.
+pub fn ends(brokers: &str, topic: &str, partitions: i32) -> Vec<i64> {
+    let consumer: BaseConsumer = client(brokers).set("group.id", "bench").create().unwrap();
+    (0..partitions).map(|number| consumer.fetch_watermarks(topic, number, TIMEOUT).unwrap().1).collect()
+}
+
+/// What a group has committed of a topic's partitions; 0 where nothing is.
+pub fn committed(brokers: &str, topic: &str, partitions: i32, group: &str) -> Vec<i64> {
     let consumer: BaseConsumer = client(brokers).set("group.id", group).create().unwrap();
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions - 1);
     let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
-    let committed = committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(0).max(0)).sum();
-    let end = (0..partitions).map(|number| consumer.fetch_watermarks(topic, number, TIMEOUT).unwrap().1).sum();
-    (end, committed)
+    committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(0).max(0)).collect()
+}
+
+/// The sums of both.
+pub fn end_and_committed(brokers: &str, topic: &str, partitions: i32, group: &str) -> (i64, i64) {
+    let sum = |offsets: Vec<i64>| offsets.into_iter().sum();
+    (sum(ends(brokers, topic, partitions)), sum(committed(brokers, topic, partitions, group)))
 }

@@ -111,25 +111,30 @@ pub fn consume(brokers: &str, topic: &str, records: usize) {
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
 }
 
+/// Starts `eddyline run` with a group, and a prefix, of this name.
+pub fn start(brokers: &str, topic: &str, name: &str, settings: &[&str]) -> Guard {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
+    command
+        .args(["run", "--brokers", brokers, "--topics", topic])
+        .args(["--set", &format!("kafka.group={name}"), "--set", &format!("kafka.prefix={name}.")])
+        .args(["--set", "admin.listen=127.0.0.1:0"]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    Guard(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
 /// CPU time of `eddyline run` until all records are committed, and the tallies of them judged.
 fn eddyline(brokers: &str, topic: &str, records: usize) -> Run {
     let name = unique("bench-run");
+    let child = start(brokers, topic, &name, &[]);
     let prefix = format!("{name}.");
-    let child = Command::new(env!("CARGO_BIN_EXE_eddyline"))
-        .args(["run", "--brokers", brokers, "--topics", topic])
-        .args(["--set", &format!("kafka.group={name}"), "--set", &format!("kafka.prefix={prefix}")])
-        .args(["--set", "admin.listen=127.0.0.1:0"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let child = Guard(child);
     let records_end = i64::try_from(records).unwrap();
     wait("the observers", || topic::end_and_committed(brokers, topic, PARTITIONS, &name).1 >= records_end);
     let tallies = format!("{prefix}tallies");
     let (tally_bytes, last) = read_tallies(brokers, &tallies);
     wait("the judge", || topic::end_and_committed(brokers, &tallies, 1, &format!("{name}-judge")).1 > last);
-    let id = child.0.id();
+    let id = child.id();
     let (used, threads) = (cpu::of_process(id), cpu::of_threads(id));
     let of = |name: &str| {
         let threads = threads.iter().filter(|(thread, _)| thread.starts_with(name));
@@ -166,7 +171,7 @@ fn per_record(used: Duration, records: usize) -> f64 {
     used.as_nanos() as f64 / records as f64
 }
 
-fn wait(what: &str, done: impl Fn() -> bool) {
+pub fn wait(what: &str, done: impl Fn() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < LIMIT, "{what} took longer than {LIMIT:?}");
@@ -175,10 +180,15 @@ fn wait(what: &str, done: impl Fn() -> bool) {
 }
 
 /// A process that does not outlive us.
-struct Guard(Child);
+pub struct Guard(Child);
 
 impl Guard {
-    fn stop(mut self) {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// SIGTERM, and waits.
+    pub fn stop(mut self) {
         let id = self.0.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().unwrap();
         self.0.wait().unwrap();

@@ -2,7 +2,7 @@
 
 use eddyline::decode::{Decoder, Format};
 use eddyline::record::{Offset, Record, Second};
-use eddyline::template::{Merges, Number, ParameterKind, Skeletoniser, number};
+use eddyline::template::{Masks, Merges, Number, ParameterKind, Skeletoniser, number};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::contest::{Contender, lines};
@@ -69,14 +69,14 @@ fn values(bytes: &[u8]) -> u64 {
 /// Header, id and parameters, and the templates are merged as they come: what the other miners do.
 fn merging(bytes: &[u8]) -> u64 {
     let (mut skeletoniser, mut merges, mut sum) = (Skeletoniser::new(), Merges::default(), 0_u64);
-    let mut now = 0;
+    let (mut now, masks) = (0, Masks::default());
     each_message(bytes, |message| {
         let skeleton = skeletoniser.skeletonise(message);
         now += 1;
         if merges.contains(skeleton.id) {
             merges.count(skeleton.id, 1, Second(now));
         } else {
-            sum += merges.meet(skeleton.id, skeleton.text, 1, Second(now), skeletoniser.masks()).len() as u64;
+            sum += merges.meet(skeleton.id, skeleton.text, 1, Second(now), &masks).len() as u64;
         }
         sum ^= merges.resolve(skeleton.id).0;
     });

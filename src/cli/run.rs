@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::Failure;
 use super::options::Options;
 use crate::config::Config;
-use crate::ops::{Pages, Stop, View, describe_metrics, serve};
+use crate::ops::{Pages, Stop, View, Warnings, describe_metrics, serve};
 use crate::record::Topic;
 use crate::stream::Pace;
 use crate::stream::kafka::{Client, Topics, connect, prepare_topics, refresh_topics};
@@ -22,6 +22,8 @@ use crate::stream::supervise::{History, Supervised, judge, observer};
 
 /// How often the status line is written.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// How often is said what limits did, and what holds no logs.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How often the number of partitions is looked up.
 const ROSTER_EVERY: Duration = Duration::from_secs(30);
 
@@ -99,7 +101,7 @@ impl Instance {
         let tallies_partitions = topics.get(&tallies).copied().unwrap_or(1);
         let inputs: Topics =
             topics.into_iter().filter(|(topic, _)| config.topics.iter().any(|name| name == topic.name())).collect();
-        let threads = config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+        let threads = config.threads_in_force();
         info!(brokers = %config.kafka.brokers, instance = %config.kafka.instance, topics = %config.topics.join(","), threads, "starting");
         let roster = Arc::new(Mutex::new(inputs));
         let shared = Supervised {
@@ -140,12 +142,15 @@ impl Instance {
         self.view.measure_rate();
         let (config, roster, client) = (config.clone(), Arc::clone(&self.roster), Arc::new(client));
         let mut status = tokio::time::interval_at(tokio::time::Instant::now() + STATUS_EVERY, STATUS_EVERY);
+        let mut warnings = Warnings::new(Arc::clone(&self.view));
+        let mut warn = tokio::time::interval_at(tokio::time::Instant::now() + WARN_EVERY, WARN_EVERY);
         let mut refresh = tokio::time::interval_at(tokio::time::Instant::now() + ROSTER_EVERY, ROSTER_EVERY);
         let mut look = tokio::time::interval(Duration::from_millis(100));
         while !self.workers.iter().any(JoinHandle::is_finished) {
             tokio::select! {
                 _ = status.tick() => {
                     self.view.measure_rate();
+                    self.view.measure_partitions();
                     let status = self.view.status();
                     info!("{status}");
                     for stalled in status.partitions.iter().filter(|partition| partition.is_stalled) {
@@ -153,6 +158,7 @@ impl Instance {
                             "assigned and lagging, but without progress");
                     }
                 }
+                _ = warn.tick() => warnings.say(),
                 _ = refresh.tick() => {
                     let (config, roster, client) = (config.clone(), Arc::clone(&roster), Arc::clone(&client));
                     tokio::task::spawn_blocking(move || refresh_topics(&config, &client, &roster));

@@ -112,6 +112,24 @@ pub const KEYS: &[Key] = &[
         set: |config, value| masks(value).map(|masks| config.masks = masks),
     },
     Key {
+        name: "limits.memory_mib",
+        default: "512",
+        meaning: "what the process may take of memory, in MiB (128 to 1048576)",
+        set: |config, value| {
+            config.memory_mib = u32::try_from(integer(value, 128, 1 << 20)?).unwrap_or(u32::MAX);
+            Ok(())
+        },
+    },
+    Key {
+        name: "limits.line_bytes",
+        default: "16384",
+        meaning: "how much of a line is looked at, in bytes (1024 to 1048576); the rest is cut off, and its sample says so",
+        set: |config, value| {
+            config.line_bytes = usize::try_from(integer(value, 1 << 10, 1 << 20)?).unwrap_or(usize::MAX);
+            Ok(())
+        },
+    },
+    Key {
         name: "judge.false_findings_per_day",
         default: "0.14285714285714285",
         meaning: "how many false findings a day each detector may make in an environment (0.0001 to 1000); the default is one a week",

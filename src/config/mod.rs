@@ -5,6 +5,7 @@
 
 mod key;
 mod load;
+mod memory;
 mod print;
 mod secret;
 mod time;
@@ -15,13 +16,14 @@ use std::path::PathBuf;
 
 pub use key::{KEYS, Key};
 pub use load::{Layer, Problem, Problems, load};
+pub use memory::Shares;
 pub use print::print;
 pub use secret::Secret;
 pub use time::{moment_ms, span_ms};
 
 use sha2::{Digest, Sha256};
 
-use crate::decode::Format;
+use crate::decode::{Format, LINE_BYTES};
 use crate::publish::Provenance;
 use crate::score::Budget;
 use crate::template::Masks;
@@ -42,10 +44,14 @@ pub struct Config {
     pub flush_ms: u64,
     /// `observe.lateness_ms`: how far a line may be behind the lines before it, in milliseconds.
     pub lateness_ms: i64,
-    /// `observe.threads`: worker threads; `None` is one for each core.
+    /// `observe.threads`: worker threads; `None` is one for each core, where there is memory for so many.
     pub threads: Option<usize>,
     /// `templates.masks`.
     pub masks: Masks,
+    /// `limits.memory_mib`: what the process may take of memory, in MiB.
+    pub memory_mib: u32,
+    /// `limits.line_bytes`: how much of a line is looked at.
+    pub line_bytes: usize,
     /// `judge.false_findings_per_day`.
     pub budget: Budget,
     /// `snapshots.every_s`: the pause between two snapshots of a judge, in seconds; `None` takes none.
@@ -104,6 +110,8 @@ impl Default for Config {
             lateness_ms: 5_000,
             threads: None,
             masks: Masks::default(),
+            memory_mib: 512,
+            line_bytes: LINE_BYTES,
             budget: Budget::default(),
             snapshot_every_s: Some(30),
             snapshot_directory: None,
@@ -118,9 +126,11 @@ impl Config {
     /// What events say of the configuration: a hash of the keys that change them. Names and addresses of Kafka, threads
     /// and intervals change no event, so they are not in it.
     pub fn provenance(&self) -> Provenance {
+        let Self { format, lateness_ms, line_bytes, budget, .. } = self;
         let mut keys = format!(
-            "input.format={:?}\nobserve.lateness_ms={}\njudge.false_findings_per_day={:?}\n",
-            self.format, self.lateness_ms, self.budget.false_findings_per_day
+            "input.format={format:?}\nobserve.lateness_ms={lateness_ms}\nlimits.line_bytes={line_bytes}\n\
+             judge.false_findings_per_day={:?}\n",
+            budget.false_findings_per_day
         );
         if !self.masks.is_empty() {
             keys.push_str(&format!("templates.masks={:016x}\n", self.masks.seed()));
@@ -142,6 +152,7 @@ impl Config {
         if self.topics.is_empty() {
             problems.push(Problem::new("input.topics", "is not set", "name the topics of logs: --topics A,B"));
         }
+        problems.extend(self.problem_with_memory());
         for topic in &self.topics {
             if topic.starts_with(&self.kafka.prefix) {
                 problems.push(Problem::new(

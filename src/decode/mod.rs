@@ -9,7 +9,7 @@
 //!   and uses again. The exceptions: `serde_json` does for strings with escapes, and journald's lists of bytes are gathered.
 //! * The result depends on the record alone, never on what was decoded before, nor on a clock.
 //!
-//! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES_MAX`], a name of [`NAME_BYTES_MAX`]. One record is
+//! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES`] unless told otherwise, a name of [`NAME_BYTES_MAX`]. One record is
 //! one line: batches (OTLP, CloudWatch, arrays) and binary encodings (MessagePack, Protocol Buffers) are not read.
 
 mod continuation;
@@ -39,8 +39,8 @@ use found::Texts;
 /// The longest value that is decoded, in bytes. Brokers refuse more than about 1 MB unless told otherwise.
 pub const VALUE_BYTES_MAX: usize = 16 << 20;
 
-/// The longest line that is kept, in bytes; what is beyond is cut off, on the boundary of a character.
-pub const LINE_BYTES_MAX: usize = 16 << 10;
+/// How much of a line is looked at unless told otherwise, in bytes; what is beyond is cut off, on the boundary of a character.
+pub const LINE_BYTES: usize = 16 << 10;
 
 /// The longest name of a service, host or environment, in bytes. A longer one is cut and told apart by a hash.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -65,6 +65,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Decoder {
     format: Format,
+    line_bytes: usize,
     written_by_ms: Option<i64>,
     names: FieldNames,
     /// The value with its invalid UTF-8 replaced.
@@ -117,6 +118,7 @@ impl Decoder {
     pub fn new(format: Format) -> Self {
         Self {
             format,
+            line_bytes: LINE_BYTES,
             written_by_ms: None,
             names: FieldNames::new(),
             lossy: String::new(),
@@ -129,6 +131,11 @@ impl Decoder {
             environment: String::new(),
             bytes_last: 0,
         }
+    }
+
+    /// Lines are cut off at this length, in bytes.
+    pub fn cut_lines_at(&mut self, line_bytes: usize) {
+        self.line_bytes = line_bytes;
     }
 
     /// Lines of records without a timestamp were written before this moment, in milliseconds since 1970: it gives the year where
@@ -150,8 +157,8 @@ impl Decoder {
             return Err(NotALine::Reject(Reject::TooLong { limit_bytes: VALUE_BYTES_MAX }));
         }
         self.bytes_last = value.len();
-        let Self { format, names, lossy, path, outer, inner, plain, service, host, environment, written_by_ms, .. } =
-            self;
+        let Self { format, line_bytes, written_by_ms, .. } = *self;
+        let Self { names, lossy, path, outer, inner, plain, service, host, environment, .. } = self;
         let value = text::from_utf8_lossy(value, lossy);
         let value = text::without_byte_order_mark(value);
         let trimmed = value.trim_ascii();
@@ -163,7 +170,7 @@ impl Decoder {
             return Err(NotALine::Reject(Reject::Binary));
         }
 
-        let record_ms = record.timestamp.map(|(ms, _)| ms).or(*written_by_ms);
+        let record_ms = record.timestamp.map(|(ms, _)| ms).or(written_by_ms);
         let reader = json::Reader { names, path, record_ms };
         let object = match format {
             Format::Text => None,
@@ -177,8 +184,9 @@ impl Decoder {
         };
 
         let message = fields.message.unwrap_or_default();
-        let line = if is_clean { text::clean_line(message) } else { text::first_line(message, plain) };
-        let line = line.ok_or(NotALine::Empty)?;
+        let line =
+            if is_clean { text::clean_line(message, line_bytes) } else { text::first_line(message, line_bytes, plain) };
+        let (line, is_cut) = line.ok_or(NotALine::Empty)?;
         let reading = read_line(line, record_ms);
         let level = fields.level.or(reading.level);
         Ok(LogLine {
@@ -190,6 +198,7 @@ impl Decoder {
             says_level: level.is_some(),
             message: reading.message,
             is_continuation: reading.is_continuation,
+            is_cut,
         })
     }
 

@@ -63,9 +63,26 @@ fn text_is_cleaned() {
     assert_eq!(message("\n\n  \nfirst\nsecond"), "first");
     assert_eq!(message(" after a tag"), "after a tag");
     assert_eq!(message("{\"message\": \"cut in the mid"), "{\"message\": \"cut in the mid");
-    let long = "ä".repeat(LINE_BYTES_MAX);
-    assert_eq!(message(&long).len(), LINE_BYTES_MAX);
-    assert_eq!(message(format!("x{long}")).len(), LINE_BYTES_MAX - 1);
+    let long = "ä".repeat(LINE_BYTES);
+    assert_eq!(message(&long).len(), LINE_BYTES);
+    assert_eq!(message(format!("x{long}")).len(), LINE_BYTES - 1);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_cut_off_and_says_so() {
+    let mut decoder = Decoder::new(Format::Auto);
+    decoder.cut_lines_at(1_024);
+    let beginning = "word ".repeat(204);
+    for (value, is_cut) in [
+        (format!("{beginning}abcd"), false),
+        (format!("{beginning}abcd   \r\nanother line {}", "x".repeat(5_000_000)), false),
+        (format!("{beginning}abcde"), true),
+        (format!("{beginning}abcd {}", "x".repeat(5_000_000)), true),
+        (format!(r#"{{"message": "{beginning}abcd{}"}}"#, "x".repeat(5_000_000)), true),
+    ] {
+        let line = decoder.decode(&record(value.as_bytes())).unwrap();
+        assert_eq!((line.message, line.is_cut), (format!("{beginning}abcd").as_str(), is_cut), "{}", value.len());
+    }
 }
 
 #[test]
@@ -417,7 +434,7 @@ proptest! {
         if let Ok(line) = decoder.decode(&record(text.as_bytes())) {
             prop_assert!(!line.message.trim_ascii().is_empty());
             prop_assert!(!line.message.contains('\n'));
-            prop_assert!(line.message.len() <= LINE_BYTES_MAX);
+            prop_assert!(line.message.len() <= LINE_BYTES);
         }
     }
 

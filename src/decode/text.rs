@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::NAME_BYTES_MAX;
 use super::continuation::is_continuation;
-use super::{LINE_BYTES_MAX, NAME_BYTES_MAX};
 
 /// How much of a value is looked at to tell whether it is text, in bytes.
 const BINARY_PROBE_BYTES: usize = 4 << 10;
@@ -59,27 +59,33 @@ fn is_strange_control(byte: u8) -> bool {
 }
 
 /// As [`first_line`], for a value of printable ASCII: that is one line.
-pub(super) fn clean_line(value: &str) -> Option<&str> {
-    let line = value.get(..LINE_BYTES_MAX).unwrap_or(value).trim_ascii_end();
-    (!line.is_empty()).then_some(line)
+pub(super) fn clean_line(value: &str, bytes_max: usize) -> Option<(&str, bool)> {
+    let (line, is_cut) = cut(value, bytes_max);
+    (!line.is_empty()).then_some((line, is_cut))
+}
+
+/// The beginning of a line, without blanks at its end, and whether there is text behind it.
+fn cut(line: &str, bytes_max: usize) -> (&str, bool) {
+    let (line, beyond) = line.split_at_checked(line.floor_char_boundary(bytes_max)).unwrap_or((line, ""));
+    (line.trim_ascii_end(), !beyond.trim_ascii_start().is_empty())
 }
 
 /// The line of a value that stands for it: the first one with text that is no continuation, else the first with text.
-/// Without byte order mark, trailing blanks and escape sequences, and within the limit of a line. `None` where there is
-/// no text at all. `plain` is scratch space.
-pub(super) fn first_line<'a>(value: &'a str, plain: &'a mut String) -> Option<&'a str> {
+/// Without byte order mark, trailing blanks and escape sequences, and cut off at `bytes_max`; the second says whether it was.
+/// `None` where there is no text at all. `plain` is scratch space.
+pub(super) fn first_line<'a>(value: &'a str, bytes_max: usize, plain: &'a mut String) -> Option<(&'a str, bool)> {
     let value = without_byte_order_mark(value);
     let mut lines = Lines { rest: Some(value) }.filter(|line| !line.trim_ascii().is_empty());
     let first = lines.next()?;
     // A trace that came as one record is known by its exception, not by "Traceback (most recent call last):".
     let line = if is_continuation(first) { lines.find(|line| !is_continuation(line)).unwrap_or(first) } else { first };
-    let line = line.get(..line.floor_char_boundary(LINE_BYTES_MAX)).unwrap_or(line).trim_ascii_end();
+    let (line, is_cut) = cut(line, bytes_max);
     if memchr::memchr(ESCAPE, line.as_bytes()).is_none() {
-        return Some(line);
+        return Some((line, is_cut));
     }
     strip_escapes(line, plain);
     let line = plain.trim_ascii_end();
-    (!line.trim_ascii_start().is_empty()).then_some(line)
+    (!line.trim_ascii_start().is_empty()).then_some((line, is_cut))
 }
 
 /// The lines of a text. As [`str::lines`], but looks for their ends with `memchr`.

@@ -117,6 +117,9 @@ async fn readyz(State(pages): State<Pages>) -> Response {
     } else if let stalled @ [_, ..] = pages.view.stalled().as_slice() {
         let stalled: Vec<String> = stalled.iter().map(ToString::to_string).collect();
         (StatusCode::SERVICE_UNAVAILABLE, format!("no progress: {}\n", stalled.join(", "))).into_response()
+    } else if let undecodable @ [_, ..] = pages.view.undecodable().as_slice() {
+        let undecodable: Vec<String> = undecodable.iter().map(|(partition, _)| partition.to_string()).collect();
+        (StatusCode::SERVICE_UNAVAILABLE, format!("no logs: {}\n", undecodable.join(", "))).into_response()
     } else if pages.view.is_ready() {
         "ready\n".into_response()
     } else {

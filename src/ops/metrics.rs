@@ -11,6 +11,7 @@ use super::View;
 use crate::decide::{Message, Status};
 use crate::record::{Partition, Service};
 use crate::score::{Severity, Unsuitable};
+use crate::stage::LimitsMet;
 use crate::vectorise::wire::Flush;
 
 /// Says what each metric means; once, after the recorder is installed.
@@ -21,6 +22,12 @@ pub fn describe_metrics() {
         "eddyline_lines_clamped_total",
         Unit::Count,
         "Lines whose time was ahead of their record's timestamp"
+    );
+    describe_counter!("eddyline_lines_cut_total", Unit::Count, "Lines of which only limits.line_bytes were looked at");
+    describe_counter!(
+        "eddyline_services_folded_total",
+        Unit::Count,
+        "Services counted as one because a second of a flush had too many"
     );
     describe_counter!("eddyline_tally_bytes_total", Unit::Bytes, "Bytes of tallies sent, before compression");
     describe_counter!(
@@ -39,6 +46,11 @@ pub fn describe_metrics() {
         "Partitions read here that lag and did not move for a minute"
     );
     describe_gauge!("eddyline_services_unsuitable", Unit::Count, "Services whose templates say little");
+    describe_gauge!(
+        "eddyline_partitions_undecodable",
+        Unit::Count,
+        "Partitions read here of which nearly everything goes to the dead letters"
+    );
     describe_gauge!("eddyline_partitions_cut", Unit::Count, "Input partitions that are cut off");
     describe_counter!("eddyline_panics_total", Unit::Count, "Records that made a stage panic, by stage: a bug");
     describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");
@@ -58,6 +70,16 @@ pub fn describe_metrics() {
     describe_gauge!("eddyline_lag_records", Unit::Count, "Records that wait to be read, by topic and partition");
     describe_gauge!("eddyline_services", Unit::Count, "Services known");
     describe_gauge!("eddyline_templates", Unit::Count, "Templates known");
+    describe_gauge!(
+        "eddyline_judge_services_folded",
+        Unit::Count,
+        "Services that the judge counted as one because a second had too many, ever"
+    );
+    describe_gauge!(
+        "eddyline_forgotten",
+        Unit::Count,
+        "Services and templates that the judge forgot because of limits, ever"
+    );
     describe_gauge!("eddyline_open_episodes", Unit::Count, "Episodes open");
     describe_gauge!("eddyline_open_seconds", Unit::Count, "Seconds of log time that wait for a partition that lags");
     describe_histogram!("eddyline_commit_seconds", Unit::Seconds, "How long a transaction took, by stage");
@@ -71,6 +93,8 @@ pub struct ObserverMetrics {
     empty: Counter,
     late: Counter,
     clamped: Counter,
+    cut: Counter,
+    folded: Counter,
     again: Counter,
     bytes: Counter,
 }
@@ -85,6 +109,8 @@ impl Default for ObserverMetrics {
             empty: outcome("empty"),
             late: counter!("eddyline_lines_late_total"),
             clamped: counter!("eddyline_lines_clamped_total"),
+            cut: counter!("eddyline_lines_cut_total"),
+            folded: counter!("eddyline_services_folded_total"),
             again: outcome("passed_over"),
             bytes: counter!("eddyline_tally_bytes_total"),
         }
@@ -92,8 +118,11 @@ impl Default for ObserverMetrics {
 }
 
 impl ObserverMetrics {
-    /// Records what a flush says.
-    pub fn flushed(&self, flush: &Flush, view: &Arc<View>) {
+    /// Records what a flush says, and what limits did to what is in it.
+    pub fn flushed(&self, flush: &Flush, limits: LimitsMet, view: &Arc<View>) {
+        self.cut.increment(limits.lines_cut);
+        self.folded.increment(limits.services_folded);
+        view.limits(limits);
         for progress in &flush.progress {
             let outcomes = &progress.outcomes;
             self.lines.increment(outcomes.lines);

@@ -6,9 +6,12 @@
 mod admin;
 mod metrics;
 mod stop;
+mod undecodable;
 mod view;
+mod warn;
 
 pub use admin::{Pages, serve};
 pub use metrics::{JudgeMetrics, ObserverMetrics, describe_metrics};
 pub use stop::{Stop, wall_clock_ms};
 pub use view::{Status, View};
+pub use warn::Warnings;

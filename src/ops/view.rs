@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 use dashmap::DashMap;
 use serde::Serialize;
 
+use super::undecodable::Undecodable;
 use super::wall_clock_ms;
 use crate::decide::rfc3339;
 use crate::record::{Partition, Second};
-use crate::stage::Judge;
+use crate::stage::{Judge, LimitsMet};
 use crate::vectorise::wire::Outcomes;
 
 /// A worker that did not go round for this long is stuck, in milliseconds. Far above what one transaction may take.
 const HEARTBEAT_AGE_MAX_MS: i64 = 180_000;
-/// A partition that lags and did not move for this long is said to be stalled, in milliseconds.
+/// A partition that lags, or of which nobody knows whether it does, and that did not move for this long is said to be stalled, in
+/// milliseconds.
 const STALLED_AFTER_MS: i64 = 60_000;
 
 /// What the workers last said.
@@ -24,6 +26,8 @@ pub struct View {
     judges: DashMap<Partition, JudgeView>,
     heartbeats: DashMap<String, Arc<AtomicI64>>,
     lines: AtomicU64,
+    lines_cut: AtomicU64,
+    services_folded: AtomicU64,
     rate: Mutex<Rate>,
 }
 
@@ -40,6 +44,7 @@ struct PartitionView {
     lag: Option<i64>,
     next_offset: i64,
     moved_at_ms: i64,
+    undecodable: Undecodable,
 }
 
 /// What one judge last said of itself.
@@ -53,6 +58,10 @@ pub struct JudgeView {
     pub services: usize,
     /// How many templates it knows.
     pub templates: usize,
+    /// Services that were counted as one because a second had too many.
+    pub services_folded: u64,
+    /// Services and templates that were forgotten because of the limits.
+    pub forgotten: u64,
     /// Services in their first minutes of log time, of which nothing is said yet.
     pub services_warming_up: usize,
     /// How many seconds of log time until the last of them is done.
@@ -96,12 +105,16 @@ pub struct OpenEpisode {
 /// Everything at once, for `/status` and the status line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// Records that wait to be read; `None` where nothing is known yet.
+    /// Records that wait to be read; `None` where it is not known of every partition.
     pub lag_records: Option<i64>,
     /// Lines read each second in the last ten.
     pub lines_per_second: f64,
     /// Lines read since the start.
     pub lines_total: u64,
+    /// Of them, those that were too long, since the start: only their beginning was looked at.
+    pub lines_cut: u64,
+    /// Services that observers counted as one because a second of a flush had too many, since the start.
+    pub services_folded: u64,
     /// Input and tallies partitions read here.
     pub partitions: Vec<PartitionStatus>,
     /// The judges at work here.
@@ -117,10 +130,12 @@ pub struct PartitionStatus {
     pub partition: i32,
     /// The next offset to read.
     pub next_offset: i64,
-    /// Records that wait to be read.
+    /// Records that wait to be read; `None` where that is not known now.
     pub lag_records: Option<i64>,
-    /// Assigned and lagging, but without progress for a minute.
+    /// Assigned and lagging (as far as known), but without progress for a minute.
     pub is_stalled: bool,
+    /// Nearly everything of it goes to the dead letters.
+    pub is_undecodable: bool,
 }
 
 impl View {
@@ -131,26 +146,53 @@ impl View {
         )
     }
 
-    /// How far a partition lags.
-    pub fn lag(&self, partition: &Partition, lag: i64) {
-        self.partitions.entry(partition.clone()).or_default().lag = Some(lag);
+    /// How far a partition lags; `None` where that is not known now.
+    pub fn lag(&self, partition: &Partition, lag: Option<i64>) {
+        let mut view = self.partitions.entry(partition.clone()).or_default();
+        view.lag = lag;
+        if lag == Some(0) && view.moved_at_ms > 0 {
+            // Who has nothing to read need not move.
+            view.moved_at_ms = wall_clock_ms();
+        }
+        drop(view);
         let labels = [("topic", partition.topic.name().to_owned()), ("partition", partition.number.to_string())];
-        metrics::gauge!("eddyline_lag_records", &labels).set(lag as f64);
+        metrics::gauge!("eddyline_lag_records", &labels).set(lag.map_or(f64::NAN, |lag| lag as f64));
     }
 
     /// How far an input partition was read, and what its records were.
     pub fn progress(&self, partition: &Partition, next_offset: i64, outcomes: &Outcomes) {
         self.lines.fetch_add(outcomes.lines + outcomes.continuations, Ordering::Relaxed);
         let mut view = self.partitions.entry(partition.clone()).or_default();
+        view.undecodable.count(outcomes.lines + outcomes.continuations, outcomes.rejects, wall_clock_ms());
         if view.next_offset != next_offset || view.moved_at_ms == 0 {
             view.next_offset = next_offset;
             view.moved_at_ms = wall_clock_ms();
         }
     }
 
+    /// What the limits of an observer did.
+    pub fn limits(&self, met: LimitsMet) {
+        self.lines_cut.fetch_add(met.lines_cut, Ordering::Relaxed);
+        self.services_folded.fetch_add(met.services_folded, Ordering::Relaxed);
+    }
+
+    /// What the limits did so far, here and in the judges that are here.
+    pub(super) fn limits_met(&self) -> [(&'static str, u64); 4] {
+        let judges = |count: fn(&JudgeView) -> u64| self.judges.iter().map(|judge| count(judge.value())).sum();
+        [
+            ("lines are longer than limits.line_bytes and were cut off", self.lines_cut.load(Ordering::Relaxed)),
+            (
+                "a second of a flush has too many services, which were counted as one",
+                self.services_folded.load(Ordering::Relaxed),
+            ),
+            ("a second has too many services, which were judged as one", judges(|judge| judge.services_folded)),
+            ("there are too many services or templates, and some were forgotten", judges(|judge| judge.forgotten)),
+        ]
+    }
+
     /// A partition is not read here any more.
     pub fn forget_partition(&self, partition: &Partition) {
-        self.lag(partition, 0);
+        self.lag(partition, Some(0));
         self.partitions.remove(partition);
     }
 
@@ -177,6 +219,8 @@ impl View {
             judged_until: judge.judged_until().map(|second: Second| rfc3339(second.end())),
             services: models.services,
             templates: models.templates,
+            services_folded: judge.folded_services(),
+            forgotten: models.forgotten,
             services_warming_up: models.warming_up,
             warm_up_left_seconds: models.warm_up_left_seconds,
             services_unsuitable: unsuitable.collect(),
@@ -188,6 +232,8 @@ impl View {
         };
         metrics::gauge!("eddyline_services").set(view.services as f64);
         metrics::gauge!("eddyline_templates").set(view.templates as f64);
+        metrics::gauge!("eddyline_judge_services_folded").set(view.services_folded as f64);
+        metrics::gauge!("eddyline_forgotten").set(view.forgotten as f64);
         metrics::gauge!("eddyline_open_episodes").set(view.open_episodes.len() as f64);
         metrics::gauge!("eddyline_partitions_cut").set(view.partitions_cut.len() as f64);
         metrics::gauge!("eddyline_services_unsuitable").set(view.services_unsuitable.len() as f64);
@@ -199,11 +245,17 @@ impl View {
     pub fn forget_judge(&self, partition: &Partition) {
         self.judges.remove(partition);
         self.forget_partition(partition);
-        let gauges =
-            ["services", "services_unsuitable", "templates", "open_episodes", "open_seconds", "partitions_cut"]
-                .map(|n| format!("eddyline_{n}"));
-        for gauge in gauges {
-            metrics::gauge!(gauge).set(0.0);
+        for gauge in [
+            "services",
+            "services_unsuitable",
+            "templates",
+            "judge_services_folded",
+            "forgotten",
+            "open_episodes",
+            "open_seconds",
+            "partitions_cut",
+        ] {
+            metrics::gauge!(format!("eddyline_{gauge}")).set(0.0);
         }
     }
 
@@ -220,9 +272,19 @@ impl View {
         stuck
     }
 
-    /// Whether there is work here, all of it moves, and every judge here is live.
+    /// Whether there is work here, and every judge here is live.
     pub fn is_ready(&self) -> bool {
-        !self.partitions.is_empty() && self.judges.iter().all(|judge| judge.is_live) && self.stalled().is_empty()
+        !self.partitions.is_empty() && self.judges.iter().all(|judge| judge.is_live)
+    }
+
+    /// The partitions of which nearly everything goes to the dead letters, and how much of late.
+    pub fn undecodable(&self) -> Vec<(Partition, u64)> {
+        let now_ms = wall_clock_ms();
+        let undecodable = self.partitions.iter().filter(|entry| entry.value().undecodable.is_exceeded(now_ms));
+        let mut undecodable: Vec<(Partition, u64)> =
+            undecodable.map(|entry| (entry.key().clone(), entry.value().undecodable.rejects())).collect();
+        undecodable.sort();
+        undecodable
     }
 
     /// The partitions that lag and did not move for too long, although they are read here.
@@ -231,8 +293,13 @@ impl View {
         let stalled = self.partitions.iter().filter(|entry| entry.value().is_stalled(now_ms));
         let mut stalled: Vec<Partition> = stalled.map(|entry| entry.key().clone()).collect();
         stalled.sort();
-        metrics::gauge!("eddyline_partitions_stalled").set(stalled.len() as f64);
         stalled
+    }
+
+    /// Sets the metrics of partitions with which something is wrong. They say it when nothing happens, so nobody but a clock can.
+    pub fn measure_partitions(&self) {
+        metrics::gauge!("eddyline_partitions_stalled").set(self.stalled().len() as f64);
+        metrics::gauge!("eddyline_partitions_undecodable").set(self.undecodable().len() as f64);
     }
 
     /// Everything at once.
@@ -244,12 +311,14 @@ impl View {
         let mut judges: Vec<(Partition, JudgeView)> =
             self.judges.iter().map(|entry| (entry.key().clone(), entry.value().clone())).collect();
         judges.sort_by(|a, b| a.0.cmp(&b.0));
-        let lags = partitions.iter().filter_map(|partition| partition.lag_records);
+        let lag_records = partitions.iter().map(|partition| partition.lag_records).sum::<Option<i64>>();
         let lines_total = self.lines.load(Ordering::Relaxed);
         Status {
-            lag_records: lags.clone().next().map(|_| lags.sum()),
+            lag_records: lag_records.filter(|_| !partitions.is_empty()),
             lines_per_second: lock(&self.rate).lines_per_second,
             lines_total,
+            lines_cut: self.lines_cut.load(Ordering::Relaxed),
+            services_folded: self.services_folded.load(Ordering::Relaxed),
             partitions,
             judges: judges.into_iter().map(|(_, judge)| judge).collect(),
         }
@@ -275,9 +344,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl PartitionView {
-    /// Whether there is something to read, and none of it was for too long.
+    /// Whether there may be something to read, and none of it was for too long.
     fn is_stalled(&self, now_ms: i64) -> bool {
-        self.lag.is_some_and(|lag| lag > 0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS
+        self.lag != Some(0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS
     }
 
     fn status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
@@ -287,6 +356,7 @@ impl PartitionView {
             next_offset: self.next_offset,
             lag_records: self.lag,
             is_stalled: self.is_stalled(now_ms),
+            is_undecodable: self.undecodable.is_exceeded(now_ms),
         }
     }
 }
@@ -332,23 +402,68 @@ mod tests {
 
     #[test]
     fn who_lags_and_does_not_move_for_a_minute_is_stalled() {
-        let mut view = PartitionView { lag: Some(3), next_offset: 7, moved_at_ms: 1_000 };
+        let mut view = PartitionView { lag: Some(3), next_offset: 7, moved_at_ms: 1_000, ..PartitionView::default() };
         assert!(!view.is_stalled(1_000 + STALLED_AFTER_MS));
         assert!(view.is_stalled(1_001 + STALLED_AFTER_MS));
         view.lag = Some(0);
         assert!(!view.is_stalled(1_001 + STALLED_AFTER_MS), "there is nothing to read");
+        view.lag = None;
+        assert!(view.is_stalled(1_001 + STALLED_AFTER_MS), "nobody knows whether there is something to read");
     }
 
     #[test]
-    fn a_stalled_partition_is_named_and_nobody_is_ready_with_one() {
+    fn a_lag_that_is_not_known_is_not_said_to_be_0() {
+        let (view, logs) = (View::default(), crate::record::Topic::new("logs"));
+        let [first, second] = [0, 1].map(|number| Partition::new(logs.clone(), number));
+        assert_eq!(view.status().lag_records, None);
+        view.lag(&first, Some(3));
+        view.lag(&second, Some(4));
+        assert_eq!(view.status().lag_records, Some(7));
+        view.lag(&second, None);
+        assert_eq!(view.status().lag_records, None);
+        assert!(view.status().to_string().starts_with("lag unknown, "));
+    }
+
+    #[test]
+    fn who_waits_at_the_end_for_long_is_not_stalled_when_a_record_comes() {
         let (view, partition) = (View::default(), Partition::new(crate::record::Topic::new("logs"), 0));
-        view.lag(&partition, 3);
+        view.progress(&partition, 7, &Outcomes::default());
+        if let Some(mut entry) = view.partitions.get_mut(&partition) {
+            entry.moved_at_ms -= STALLED_AFTER_MS + 1_000;
+        }
+        view.lag(&partition, Some(0));
+        view.lag(&partition, Some(1));
+        assert!(view.stalled().is_empty());
+    }
+
+    #[test]
+    fn a_stalled_partition_is_named_and_the_metric_says_so_without_being_asked() {
+        let (view, partition) = (View::default(), Partition::new(crate::record::Topic::new("logs"), 0));
+        view.lag(&partition, Some(3));
         view.progress(&partition, 7, &Outcomes::default());
         assert!(view.stalled().is_empty() && view.is_ready());
         if let Some(mut entry) = view.partitions.get_mut(&partition) {
             entry.moved_at_ms -= STALLED_AFTER_MS + 1_000;
         }
         assert_eq!(view.stalled(), [partition]);
-        assert!(!view.is_ready());
+        assert!(measured(&view).contains("eddyline_partitions_stalled 1"));
+    }
+
+    /// What the metrics say after one tick of the clock.
+    fn measured(view: &View) -> String {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || view.measure_partitions());
+        recorder.handle().render()
+    }
+
+    #[test]
+    fn a_partition_of_something_else_than_logs_is_named() {
+        let (view, topic) = (View::default(), crate::record::Topic::new("logs"));
+        let (binary, good) = (Partition::new(topic.clone(), 0), Partition::new(topic, 1));
+        view.progress(&binary, 500, &Outcomes { rejects: 500, ..Outcomes::default() });
+        view.progress(&good, 1_000, &Outcomes { lines: 900, rejects: 100, ..Outcomes::default() });
+        assert_eq!(view.undecodable(), [(binary, 500)]);
+        assert_eq!(view.status().partitions.iter().map(|p| p.is_undecodable).collect::<Vec<_>>(), [true, false]);
+        assert!(measured(&view).contains("eddyline_partitions_undecodable 1"));
     }
 }

@@ -15,6 +15,7 @@ mod phrase;
 mod redact;
 mod scored;
 mod summary;
+mod template;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -27,6 +28,7 @@ pub use dead_letter::dead_letter;
 pub use event::AnomalyEvent;
 pub use redact::redact;
 pub use scored::{Outcome, scored};
+pub use template::template;
 
 use crate::record::{Offset, Partition, Topic};
 
@@ -39,6 +41,8 @@ pub enum Destination {
     Episodes,
     /// What could not be decoded.
     DeadLetters,
+    /// What the ids of templates mean; compacted.
+    Templates,
     /// What was seen: internal.
     Tallies,
     /// The state of judges: internal; compacted.

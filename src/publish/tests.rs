@@ -145,7 +145,7 @@ fn hostile_texts_make_small_valid_events() {
 }
 
 /// What the observing half keeps of a line.
-fn sample_of(text: &str) -> Sample {
+fn sample_of(text: &str, is_cut: bool) -> Sample {
     let partition = Partition::new(Topic::new("logs.app"), 3);
     let mut skeletoniser = Skeletoniser::new();
     let mut collector = Collector::default();
@@ -159,6 +159,7 @@ fn sample_of(text: &str) -> Sample {
         service: "checkout",
         host: None,
         level: Level::Error,
+        is_cut,
         template: Some((text, skeletoniser.skeletonise(text))),
     });
     let mut cells = collector.take().into_values().flat_map(BTreeMap::into_values);
@@ -177,7 +178,7 @@ fn no_half_of_a_secret_is_published_wherever_a_line_is_cut() {
     ] {
         for before in 512 - secret.len()..512 {
             let line = format!("{} {secret}; {}", "x".repeat(before - 1), "y".repeat(600));
-            let sample = sample_of(&line);
+            let sample = sample_of(&line, false);
             assert!(sample.truncated && sample.text.len() <= 512);
             let mut one = finding(58, "checkout", template(1), Kind::RateSpike, Severity::Error);
             one.sample = Some(sample);
@@ -187,6 +188,17 @@ fn no_half_of_a_secret_is_published_wherever_a_line_is_cut() {
             assert!(text.ends_with('…') || text.ends_with("[REDACTED:secret]"), "{text}");
             assert!(!text.contains(known_by), "{text}");
         }
+    }
+}
+
+#[test]
+fn the_sample_of_a_line_that_the_decoder_cut_ends_before_its_last_word() {
+    for (line, is_cut, expected) in [
+        ("key ghp_0123456789ab", true, ("key", true)),
+        ("key ghp_0123456789ab", false, ("key ghp_0123456789ab", false)),
+    ] {
+        let sample = sample_of(line, is_cut);
+        assert_eq!((&*sample.text, sample.truncated), expected);
     }
 }
 

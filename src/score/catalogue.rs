@@ -108,8 +108,9 @@ impl KnownService {
         self.suitability.verdict()
     }
 
-    /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these.
-    fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<Merge> {
+    /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these, and of
+    /// each whether others were told of the template that is no more.
+    fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<(Merge, bool)> {
         let (mut news, mut parts) = (Vec::new(), Vec::new());
         // In any order: each is counted for itself.
         for (&id, tally) in &cell.templates {
@@ -138,17 +139,23 @@ impl KnownService {
                 cell.rename_template(id, into, merge.map(|merge| Arc::clone(&merge.text)));
             }
         }
-        for merge in &merges {
-            self.absorb(merge, now);
+        let mut absorbed = Vec::with_capacity(merges.len());
+        for merge in merges {
+            let was_told = self.absorb(&merge, now);
+            absorbed.push((merge, was_told));
         }
-        merges
+        absorbed
     }
 
-    fn absorb(&mut self, merge: &Merge, now: Second) {
-        if let Some(known) = self.templates.remove(&merge.from) {
+    /// Returns whether others were told of the template that is no more.
+    fn absorb(&mut self, merge: &Merge, now: Second) -> bool {
+        let known = self.templates.remove(&merge.from);
+        let was_told = known.as_ref().is_some_and(|known| known.told.is_some());
+        if let Some(known) = known {
             let place = self.templates.entry(merge.into);
             place.or_insert_with(|| KnownTemplate::new(now)).absorb(known, &merge.text, now);
         }
+        was_told
     }
 
     /// How templates of it were merged: the old id, and that of the template it is part of now.
@@ -222,6 +229,8 @@ pub(super) struct Merged {
     pub(super) number: ServiceNumber,
     pub(super) from: TemplateId,
     pub(super) into: TemplateId,
+    /// Whether others were told of the one that is no more.
+    pub(super) was_told: bool,
 }
 
 /// All services of one tallies partition and their templates.
@@ -253,7 +262,10 @@ impl Catalogue {
             let verdict = known.unsuitable();
             let coarsened = known.coarsen(cell, masks);
             let (number, merges) = (known.number, known.fold(cell, now, masks));
-            let named = |merge: Merge| Merged { service: service.clone(), number, from: merge.from, into: merge.into };
+            let named = |(merge, was_told): (Merge, bool)| {
+                let Merge { from, into, .. } = merge;
+                Merged { service: service.clone(), number, from, into, was_told }
+            };
             merged.extend(merges.into_iter().map(named));
             let met = known.templates.len();
             known.meet(cell, now);

@@ -10,6 +10,9 @@ use crate::vectorise::{SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_
 
 /// For how long a template keeps the gravest level it was seen at, in seconds: a day.
 const LEVEL_SECONDS: i64 = 86_400;
+/// How long after it was told a template is told again, in seconds: once it has changed, and else for those who keep it a month.
+const TELL_CHANGE_AFTER_SECONDS: i64 = 60;
+const TELL_AGAIN_AFTER_SECONDS: i64 = 7 * 86_400;
 /// Half-life of what makes a template or service worth remembering.
 pub(super) const HALF_LIFE_SECONDS: f64 = WEEK_SECONDS;
 
@@ -33,16 +36,21 @@ pub struct KnownTemplate {
     text: Option<Arc<str>>,
     pub(super) first: Option<Sample>,
     recent: Option<Sample>,
+    /// When others were last told of it: those who look up what an id means.
+    pub(super) told: Option<Second>,
+    has_changed: bool,
 }
 
 impl KnownTemplate {
     pub(super) fn new(now: Second) -> Self {
         let (lines, level) = (Decayed::new(now), Level::Trace);
-        Self { birth: now, last_seen: now, level, level_seen: now, lines, text: None, first: None, recent: None }
+        let (text, first, recent, told, has_changed) = (None, None, None, None, false);
+        Self { birth: now, last_seen: now, level, level_seen: now, lines, text, first, recent, told, has_changed }
     }
 
     pub(super) fn meet(&mut self, tally: &TemplateTally, now: Second) {
         self.last_seen = now;
+        self.tell(now);
         let level = tally.level();
         if level >= self.level || now.since(self.level_seen) > LEVEL_SECONDS {
             (self.level, self.level_seen) = (level, now);
@@ -66,8 +74,21 @@ impl KnownTemplate {
         }
     }
 
+    /// What comes only once is told to nobody: there may be a million of its like.
+    fn tell(&mut self, now: Second) {
+        let is_due = match self.told {
+            None => now > self.birth,
+            Some(told) if self.has_changed => now.since(told) >= TELL_CHANGE_AFTER_SECONDS,
+            Some(told) => now.since(told) >= TELL_AGAIN_AFTER_SECONDS,
+        };
+        if is_due {
+            (self.told, self.has_changed) = (Some(now), false);
+        }
+    }
+
     /// Takes in a template that was merged into this one, which now has this text.
     pub(super) fn absorb(&mut self, other: Self, text: &Arc<str>, now: Second) {
+        self.has_changed = true;
         self.birth = self.birth.min(other.birth);
         self.last_seen = self.last_seen.max(other.last_seen);
         self.level = self.level.max(other.level);

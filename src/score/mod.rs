@@ -24,6 +24,7 @@ mod finding;
 mod gaps;
 mod history;
 mod known_template;
+mod lookup;
 mod micro_cluster;
 mod mix;
 mod novelty;
@@ -49,6 +50,7 @@ use crate::vectorise::Sample;
 pub use catalogue::{Catalogue, KnownService, SERVICES_MAX, TEMPLATE_BYTES_PER_SERVICE_MAX, TEMPLATES_MAX};
 pub use finding::*;
 pub use known_template::KnownTemplate;
+pub use lookup::{ALIASES_TOLD_MAX, Entry, Lookup};
 pub use reasoning::Reasoning;
 pub use second::{ClosedSecond, Judgement, Status, Told, WindowFacts};
 pub use sight::Known;
@@ -126,7 +128,8 @@ impl Scorer {
         let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
-        let mut found = Judgement { merged, ..Judgement::default() };
+        let lookups = lookup::to_tell(second.second, &known);
+        let mut found = Judgement { merged, lookups, ..Judgement::default() };
         let detectors: [&mut dyn Detect; 4] = [&mut self.novelty, &mut self.rates, &mut self.silence, &mut self.mixes];
         for detector in detectors {
             detector.score_then_learn(second, &known, told, &mut found);

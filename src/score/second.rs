@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Feature, Finding, Window};
+use super::{Feature, Finding, Lookup, Window};
 use crate::record::{Offset, Partition, Second, Service, TemplateId, TimeBasis};
 use crate::vectorise::Cell;
 
@@ -30,6 +30,8 @@ pub struct Judgement {
     pub adopted: Vec<Feature>,
     /// Templates that became part of another one, in order: of which service, which one, and into which.
     pub merged: Vec<(Service, TemplateId, TemplateId)>,
+    /// What others are to be told of the templates.
+    pub lookups: Vec<Lookup>,
 }
 
 /// Per service, the spans of log time that episodes above `info` cover. What was told is not learnt: else a fault would teach

@@ -21,6 +21,7 @@ struct World {
     spans: Vec<(Feature, Window)>,
     found: Vec<Finding>,
     adopted: Vec<(Second, Feature)>,
+    lookups: Vec<(Second, Lookup)>,
     is_partial: bool,
 }
 
@@ -28,7 +29,17 @@ impl World {
     fn new() -> Self {
         let (scorer, random) = (Scorer::new(), Xoshiro256PlusPlus::seed_from_u64(7));
         let (cells, spans, found, adopted) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { scorer, random, now: Second(START), cells, spans, found, adopted, is_partial: false }
+        Self {
+            scorer,
+            random,
+            now: Second(START),
+            cells,
+            spans,
+            found,
+            adopted,
+            lookups: Vec::new(),
+            is_partial: false,
+        }
     }
 
     fn lines(&mut self, service: &str, template: u64, level: Level, lines: u64) {
@@ -81,6 +92,7 @@ impl World {
             }
         }
         self.found.extend(judgement.findings.iter().cloned());
+        self.lookups.extend(judgement.lookups.iter().map(|lookup| (now, lookup.clone())));
         self.adopted.extend(judgement.adopted.into_iter().map(|feature| (now, feature)));
         self.now = now.plus(1);
         judgement.findings
@@ -566,6 +578,36 @@ proptest! {
 }
 
 /// One line of the template with this skeleton.
+/// What comes once is told to nobody, what comes again is, what becomes a part of another one is taken back, and that one names it.
+#[test]
+fn what_an_id_means_is_told() {
+    let mut world = World::new();
+    let mut ids = Vec::new();
+    for (number, name) in ["alice", "bob", "carol", "dave", "erin", "frank"].into_iter().enumerate() {
+        for second in 0..100 {
+            // The first two come again, the others only once.
+            if second == 0 || (number < 2 && second == 10) {
+                ids.push(line_of(&mut world, "web", &format!("session of {name} was opened"), 1));
+            }
+            world.end_of_second();
+        }
+    }
+    let root = crate::template::Skeletoniser::new().skeletonise("session of <*> was opened").id;
+    let (alice, bob) = (ids[0], ids[2]);
+    let told: Vec<(TemplateId, bool)> =
+        world.lookups.iter().map(|(_, lookup)| (lookup.id, lookup.entry.is_some())).collect();
+    assert_eq!(told[..2], [(alice, true), (bob, true)]);
+    let mut taken_back = told[2..4].to_vec();
+    taken_back.sort();
+    let mut both = vec![(alice, false), (bob, false)];
+    both.sort();
+    assert_eq!(taken_back, both);
+    let (_, last) = world.lookups.last().unwrap();
+    let entry = last.entry.as_ref().unwrap();
+    assert_eq!((last.id, &*entry.text), (root, "session of <*> was opened"));
+    assert!(entry.aliases.contains(&alice) && entry.aliases.len() >= 5, "{entry:?}");
+}
+
 fn line_of(world: &mut World, service: &str, skeleton: &str, lines: u64) -> TemplateId {
     let id = crate::template::Skeletoniser::new().skeletonise(skeleton).id;
     world.lines(service, id.0, Level::Info, lines);

@@ -15,4 +15,4 @@ pub use chain::Chain;
 pub use going_live::Withheld;
 pub use judge::{Judge, Look, SnapshotError};
 pub use merge::Gap;
-pub use observe::Observer;
+pub use observe::{LimitsMet, Observer};

@@ -26,6 +26,16 @@ pub struct Observer {
     collector: Collector,
     clocks: BTreeMap<Partition, PartitionClock>,
     scratch_service: String,
+    lines_cut: u64,
+}
+
+/// What the limits of an observer did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsMet {
+    /// Lines that were cut off because they were too long.
+    pub lines_cut: u64,
+    /// Services that were folded into one because a second had too many.
+    pub services_folded: u64,
 }
 
 impl Observer {
@@ -38,6 +48,7 @@ impl Observer {
             collector: Collector::default(),
             clocks: BTreeMap::new(),
             scratch_service: String::new(),
+            lines_cut: 0,
         }
     }
 
@@ -49,6 +60,11 @@ impl Observer {
     /// Records without a timestamp that follow were written before this moment; see [`Decoder::written_by`].
     pub fn written_by(&mut self, moment_ms: i64) {
         self.decoder.written_by(moment_ms);
+    }
+
+    /// Lines that follow are cut off at this length, in bytes.
+    pub fn cut_lines_at(&mut self, line_bytes: usize) {
+        self.decoder.cut_lines_at(line_bytes);
     }
 
     /// Begins with a partition at `from`, where `metadata` was committed beside that offset.
@@ -66,6 +82,7 @@ impl Observer {
         self.clocks.clear();
         self.collector.take();
         self.collector.forget();
+        self.limits_met();
     }
 
     /// Forgets what was announced. Changes no event.
@@ -105,6 +122,7 @@ impl Observer {
                 return Some(Outcome::Rejected(reject));
             }
         };
+        self.lines_cut += u64::from(decoded.is_cut);
         let (time, basis, clamped) = resolve_time(decoded.time, record.timestamp, clock, self.lateness_ms);
         let placed = clock.place(time, self.lateness_ms, wall_ms);
         let service = match decoded.service {
@@ -127,6 +145,7 @@ impl Observer {
             service,
             host: decoded.host,
             level: decoded.level,
+            is_cut: decoded.is_cut,
             template,
         });
         let Some((_, skeleton)) = template else {
@@ -212,6 +231,12 @@ impl Observer {
         Flush { roster, cells, progress: progress.collect(), ..Flush::default() }
     }
 
+    /// What the limits did since the last call: asked after a flush, of what that flush holds.
+    pub fn limits_met(&mut self) -> LimitsMet {
+        let services_folded = self.collector.take_services_folded();
+        LimitsMet { lines_cut: std::mem::take(&mut self.lines_cut), services_folded }
+    }
+
     /// What to commit: of each partition the next offset and the metadata beside it.
     pub fn positions(&self) -> impl Iterator<Item = (&Partition, Offset, String)> {
         self.clocks.iter().map(|(partition, clock)| (partition, clock.to, clock.metadata()))
@@ -288,6 +313,26 @@ mod tests {
         }
         let progress = observer.flush(BTreeMap::new()).progress.remove(0);
         assert_eq!((progress.to, progress.outcomes.lines), (Offset(3), 3));
+    }
+
+    #[test]
+    fn what_limits_did_is_told_once() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        observer.cut_lines_at(1_024);
+        let partition = Partition::new(Topic::new("logs"), 0);
+        observer.assign(partition.clone(), Offset(0), None);
+        for offset in 0..2_500 {
+            let value = format!(
+                r#"{{"service": "s{offset}", "message": "{}"}}"#,
+                "x".repeat(if offset < 7 { 2_000 } else { 9 })
+            );
+            let record = Record { offset: Offset(offset), timestamp: None, value: Some(value.as_bytes()) };
+            observer.record(&partition, &record, 0);
+        }
+        observer.flush(BTreeMap::new());
+        assert_eq!(observer.limits_met(), LimitsMet { lines_cut: 7, services_folded: 500 });
+        observer.flush(BTreeMap::new());
+        assert_eq!(observer.limits_met(), LimitsMet::default());
     }
 
     #[test]

@@ -15,10 +15,10 @@ use super::task::Task;
 use super::unheard::Unheard;
 use crate::decide::rfc3339;
 use crate::ops::{JudgeMetrics, View};
-use crate::publish::{Destination, OutputRecord, Provenance, compose, records};
+use crate::publish::{Destination, OutputRecord, Provenance, compose, records, template};
 use crate::record::{Offset, Partition};
 use crate::score::{Budget, Severity};
-use crate::stage::Judge;
+use crate::stage::{Judge, Look};
 use crate::template::Masks;
 use crate::vectorise::wire::{Cut, Flush, Outcomes};
 
@@ -175,7 +175,13 @@ impl Task for Judging {
         let cut_before = judged.judge.cut().clone();
         let unsuitable_before = judged.judge.scorer().catalogue().unsuitable().clone();
         let was_live = judged.judge.withheld().is_some();
-        for gap in judged.judge.flush(flush, &mut self.messages) {
+        let mut lookups = Vec::new();
+        let mut look = |look: Look<'_>| {
+            if let (Look::Judged(judgement), true) = (look, is_live) {
+                lookups.extend(judgement.lookups.iter().map(template));
+            }
+        };
+        for gap in judged.judge.flush_watched(flush, &mut self.messages, &mut look) {
             error!(%partition, offset = offset.0, "{gap}");
             self.metrics.gap();
         }
@@ -189,6 +195,9 @@ impl Task for Judging {
             }
         }
         self.messages.clear();
+        for lookup in lookups {
+            self.outputs.push(lookup.map_err(|error| format!("template as JSON: {error}"))?);
+        }
         if is_live {
             self.metrics.cut(&cut_before, judged.judge.cut());
             self.metrics.unsuitable(&unsuitable_before, judged.judge.scorer().catalogue().unsuitable());

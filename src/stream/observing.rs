@@ -7,17 +7,13 @@ use std::time::Duration;
 use super::Pace;
 use super::log::{Committed, Incoming, Transaction};
 use super::task::Task;
-use crate::config::Config;
+use crate::config::{Config, Shares};
 use crate::ops::{ObserverMetrics, View};
 use crate::publish::{self, Destination, Original, Outcome, OutputRecord};
 use crate::record::{Offset, Partition, StreamTime, Topic};
 use crate::stage::Observer;
 use crate::vectorise::wire::Flush;
 
-/// A flush is sent before it would hold more sums than this, however little time has passed.
-const ENTRIES_MAX: usize = 20_000;
-/// A transaction is sent before its outputs hold more bytes than this.
-const OUTPUT_BYTES_MAX: usize = 8 << 20;
 /// A record of the tallies topic is closed when it holds about this many bytes, and grows by as many at most: far below the
 /// million that brokers allow unless told otherwise.
 const RECORD_BYTES: usize = 300_000;
@@ -67,6 +63,8 @@ impl Outputs {
 pub struct Observing {
     observer: Observer,
     flush_every: Duration,
+    /// A flush is sent before it would hold more sums, or outputs of more bytes, than this, however little time has passed.
+    shares: Shares,
     tallies_partitions: i32,
     roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
     thread: usize,
@@ -89,9 +87,12 @@ impl Observing {
         roster: Arc<dyn Fn() -> BTreeMap<Topic, u32> + Send + Sync>,
         view: Arc<View>,
     ) -> Self {
+        let mut observer = Observer::new(config.format, config.lateness_ms);
+        observer.cut_lines_at(config.line_bytes);
         Self {
-            observer: Observer::new(config.format, config.lateness_ms).with_masks(config.masks.clone()),
+            observer: observer.with_masks(config.masks.clone()),
             flush_every: Duration::from_millis(config.flush_ms),
+            shares: config.shares(),
             tallies_partitions,
             roster,
             thread: 0,
@@ -175,7 +176,9 @@ impl Task for Observing {
     }
 
     fn is_full(&self) -> bool {
-        self.has_set_aside || self.observer.entries() >= ENTRIES_MAX || self.outputs.bytes >= OUTPUT_BYTES_MAX
+        self.has_set_aside
+            || self.observer.entries() >= self.shares.entries
+            || self.outputs.bytes >= self.shares.output_bytes
     }
 
     fn is_due(&self, since_commit: Duration, _caught_up: bool) -> bool {
@@ -192,7 +195,7 @@ impl Task for Observing {
         transaction.outputs.append(&mut self.outputs.take());
         self.has_set_aside = false;
         let flush = Flush { live_from: self.announced.take(), ..self.observer.flush((self.roster)()) };
-        self.metrics.flushed(&flush, &self.view);
+        self.metrics.flushed(&flush, self.observer.limits_met(), &self.view);
         for (partition, records) in split(flush, self.tallies_partitions) {
             for record in records {
                 let value = record.encode();

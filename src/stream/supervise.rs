@@ -19,6 +19,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// A worker that ran for this long was well.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
+/// So many times in so long a worker is put out by somebody of its name before it gives way. A broker that was away does that too,
+/// but not again and again.
+const FENCINGS_MAX: usize = 5;
+const FENCINGS_WITHIN: Duration = Duration::from_secs(60);
+
 /// What all workers of a process share.
 #[derive(Clone)]
 pub struct Supervised {
@@ -112,11 +117,12 @@ fn supervise<T: Task>(
 ) -> Result<(), String> {
     let heartbeat = shared.view.heartbeat(&format!("{}/{}", role.group, role.member));
     let mut pause = PAUSES.0;
+    let mut fencings = Fencings::default();
     while !shared.stop.is_requested() {
         let started = Instant::now();
         heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
-        let log =
-            KafkaLog::join(&shared.config.kafka, role.clone(), topics, Arc::clone(&shared.view), shared.stop.clone());
+        let (config, view, stop) = (&shared.config, Arc::clone(&shared.view), shared.stop.clone());
+        let log = KafkaLog::join(&config.kafka, role.clone(), topics, config.shares(), view, stop);
         let ended = match log {
             Ok(log) => {
                 Worker::new(log.beginning_at(begin), make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run()
@@ -134,8 +140,13 @@ fn supervise<T: Task>(
                 // A producer that was frozen for long is fenced once, by the broker. A member of the group is fenced by a namesake, now
                 // and then by a broker that was away.
                 let is_namesake = error.to_string().contains("FencedInstanceId");
-                if is_namesake || (matches!(error, WorkerError::Fenced(_)) && pause > PAUSES.0) {
-                    error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
+                if is_namesake || matches!(error, WorkerError::Fenced(_)) {
+                    if fencings.are_too_many(Instant::now()) {
+                        return Err(namesake(&shared.config.kafka.instance));
+                    }
+                    if is_namesake || pause > PAUSES.0 {
+                        error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
+                    }
                 }
                 if shared.stop.is_requested() {
                     warn!(reason = %error, "stopped without the last commit: it is read again");
@@ -148,4 +159,41 @@ fn supervise<T: Task>(
         }
     }
     Ok(())
+}
+
+/// When a worker was put out by somebody of its name. Of two that put each other out, the one that was there first gives way: it
+/// was put out once more often than the one that came. So a process that hung and was replaced does not stop who replaced it.
+#[derive(Default)]
+struct Fencings(Vec<Instant>);
+
+impl Fencings {
+    /// Once more. Whether that is too often.
+    fn are_too_many(&mut self, now: Instant) -> bool {
+        self.0.retain(|&at| now.duration_since(at) < FENCINGS_WITHIN);
+        self.0.push(now);
+        self.0.len() >= FENCINGS_MAX
+    }
+}
+
+fn namesake(instance: &str) -> String {
+    format!(
+        "fenced {FENCINGS_MAX} times within {} s: another process of this group runs with kafka.instance = \"{instance}\", and this one \
+         gives way to it; give each process a name of its own",
+        FENCINGS_WITHIN.as_secs()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_fenced_again_and_again_gives_way_and_who_is_fenced_now_and_then_does_not() {
+        let (mut fencings, now) = (Fencings::default(), Instant::now());
+        let each = FENCINGS_WITHIN / 5;
+        assert!((0..20).all(|count| !fencings.are_too_many(now + (FENCINGS_WITHIN / 4) * count)));
+        let mut fencings = Fencings::default();
+        let said: Vec<bool> = (0..5).map(|count| fencings.are_too_many(now + each * count)).collect();
+        assert_eq!(said, [false, false, false, false, true]);
+    }
 }

@@ -38,6 +38,8 @@ pub struct Line<'a> {
     pub host: Option<&'a str>,
     /// How grave it says it is.
     pub level: Level,
+    /// Whether its text is only the beginning of what was written.
+    pub is_cut: bool,
     /// Its text, and the skeleton of it; `None` for a line that continues the one before.
     pub template: Option<(&'a str, Skeleton<'a>)>,
 }
@@ -65,6 +67,7 @@ pub struct Collector {
     hasher: FixedState,
     announced: Announced,
     entries: usize,
+    services_folded: u64,
 }
 
 impl Collector {
@@ -102,6 +105,11 @@ impl Collector {
         self.announced.forget();
     }
 
+    /// How many services were folded into one because a second had too many, since the last call.
+    pub fn take_services_folded(&mut self) -> u64 {
+        std::mem::take(&mut self.services_folded)
+    }
+
     /// Takes everything counted since the last call, in the order of second and service, within the limits.
     pub fn take(&mut self) -> BTreeMap<Second, BTreeMap<Service, Cell>> {
         let mut seconds: BTreeMap<Second, BTreeMap<Service, Cell>> = BTreeMap::new();
@@ -110,7 +118,7 @@ impl Collector {
             seconds.entry(second).or_default().insert(service, cell.into_cell());
         }
         for cells in seconds.values_mut() {
-            fold_services(cells);
+            self.services_folded += fold_services(cells) as u64;
         }
         self.entries = 0;
         seconds
@@ -180,7 +188,9 @@ impl LiveCell {
         };
         live.count(line, text, skeleton);
         if live.floor.is_none_or(|(time, _)| line.time <= time) {
-            let (text, truncated) = beginning(text, SAMPLE_BYTES_MAX);
+            // The last word of a line that was cut off may be half of one.
+            let whole_bytes_max = if line.is_cut { text.len().saturating_sub(1) } else { text.len() };
+            let (text, truncated) = beginning(text, whole_bytes_max.min(SAMPLE_BYTES_MAX));
             let order = (line.time, text_hash(text, line.host));
             if live.offer(line, text, truncated, order) {
                 announced.sampled(service, skeleton.id, self.second, order);

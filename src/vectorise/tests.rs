@@ -59,6 +59,7 @@ fn add(collector: &mut Collector, index: usize, line: &Written) {
         service,
         host: line.host.map(|host| hosts[host]),
         level: Level::from_index(line.level),
+        is_cut: false,
         template: (!line.is_continuation).then(|| (text.as_str(), skeletoniser.skeletonise(&text))),
     });
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::config::Kafka;
+use crate::config::{Kafka, Shares};
 
 /// Who a client is: a stage and a thread of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,9 @@ impl Role {
         format!("{}-{}", self.group, self.member)
     }
 }
+
+/// Enough to keep a thread busy: more waiting records make nothing faster.
+const FETCHED_RECORDS_MAX: u32 = 50_000;
 
 fn common(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -77,12 +80,16 @@ fn reading(kafka: &Kafka, role: &Role) -> ClientConfig {
 }
 
 /// The consumer of a group member.
-pub(super) fn consumer(kafka: &Kafka, role: &Role) -> ClientConfig {
+pub(super) fn consumer(kafka: &Kafka, role: &Role, shares: Shares) -> ClientConfig {
     let mut config = reading(kafka, role);
     config
-        // Enough to keep the thread busy, not the default of a million messages for each partition.
-        .set("queued.min.messages", "50000")
-        .set("queued.max.messages.kbytes", "65536")
+        // Both are limits of the one queue that all partitions share: nothing is fetched while it is above either. An answer may go
+        // beyond them by its whole size, and that is of compressed bytes, so it is kept small; a batch that is larger than its
+        // limits comes all the same.
+        .set("queued.min.messages", shares.fetched_records.min(FETCHED_RECORDS_MAX).to_string())
+        .set("queued.max.messages.kbytes", shares.fetched_kib.to_string())
+        .set("fetch.max.bytes", (shares.fetched_kib << 6).max(1 << 20).to_string())
+        .set("fetch.message.max.bytes", (shares.fetched_kib << 4).max(64 << 10).to_string())
         .set("fetch.wait.max.ms", "50")
         .set("fetch.queue.backoff.ms", "10")
         // Where a partition ends and how far it lags comes with the statistics.
@@ -127,6 +134,7 @@ pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
         .set("linger.ms", "5")
         .set("compression.codec", "lz4")
         .set("batch.num.messages", "10000")
+        // Above one record of the largest size; what is in it at most is what a worker gathers for one transaction.
         .set("queue.buffering.max.kbytes", "65536")
         // Else the first request of a transaction waits for 100 ms when it meets the end of the one before.
         .set("retry.backoff.ms", "10")

@@ -33,6 +33,9 @@ impl Connection for KafkaLog {
 
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
+        if self.stop.is_requested() {
+            return Err(CommitError::Broken("asked to stop before it was known what was committed".to_owned()));
+        }
         self.transactions =
             Some(Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(|error| self.broken(&error))?);
         Ok(())
@@ -70,12 +73,13 @@ impl Connection for KafkaLog {
     fn poll_paused(&mut self) -> Result<bool, CommitError> {
         let list = self.list_of_read();
         self.consumer.pause(&list).map_err(|error| self.broken(&error))?;
-        let polled = self.consumer.poll(Duration::ZERO);
-        let read_on = matches!(polled, Some(Ok(_)));
-        drop(polled);
+        let polled = self.consumer.poll(Duration::ZERO).map(|polled| polled.map(drop));
         self.consumer.resume(&list).map_err(|error| self.broken(&error))?;
-        if read_on {
-            return Err(CommitError::Broken("a record was read while paused".to_owned()));
+        match polled {
+            Some(Ok(())) => return Err(CommitError::Broken("a record was read while paused".to_owned())),
+            // What ends reading is told once only: who passes over it waits for records for ever.
+            Some(Err(error)) => self.error_of_poll(&error)?,
+            None => {}
         }
         Ok(self.consumer.context().has_rebalances())
     }
@@ -105,6 +109,7 @@ fn topic_of(kafka: &Kafka, output: &OutputRecord) -> String {
     match &output.destination {
         Destination::Anomalies => kafka.topic("anomalies"),
         Destination::Episodes => kafka.topic("episodes"),
+        Destination::Templates => kafka.topic("templates"),
         Destination::DeadLetters => kafka.topic("deadletters"),
         Destination::Tallies => kafka.topic("tallies"),
         Destination::Snapshots => kafka.topic("snapshots"),

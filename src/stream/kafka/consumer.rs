@@ -30,7 +30,8 @@ pub(super) struct Events {
 /// Where a partition stands, from librdkafka's statistics.
 pub(super) struct Position {
     pub(super) partition: Partition,
-    pub(super) lag: i64,
+    /// `None` where it is not known how far the partition goes: its broker is away, or was not asked yet.
+    pub(super) lag: Option<i64>,
     pub(super) at_end: bool,
 }
 
@@ -141,6 +142,7 @@ struct TopicStatistics {
 struct PartitionStatistics {
     partition: i32,
     leader: i32,
+    fetch_state: String,
     next_offset: i64,
     app_offset: i64,
     eof_offset: i64,
@@ -158,14 +160,44 @@ impl Statistics {
                 // librdkafka's own lag counts from the stored offset, which we never store; and the last records of a
                 // transactional topic are markers, which nobody reads.
                 // A broker that is away has no end: what is written in the meantime comes later.
-                let at_end = is_up(partition.leader)
+                let is_up = is_up(partition.leader);
+                let at_end = is_up
                     && partition.eof_offset >= 0
                     && partition.eof_offset == partition.next_offset
                     && partition.fetchq_cnt == 0;
-                let lag = if at_end { 0 } else { (partition.ls_offset - partition.app_offset.max(0)).max(0) };
+                let is_known = is_up && partition.fetch_state == "active" && partition.ls_offset >= 0;
+                let waiting = (partition.ls_offset - partition.app_offset.max(0)).max(0);
+                let lag = if at_end { Some(0) } else { is_known.then_some(waiting) };
                 positions.push(Position { partition: Partition::new(topic.clone(), partition.partition), lag, at_end });
             }
         }
         positions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One partition as librdkafka tells of it: state of its broker, of its fetcher, and the offsets next, app, eof, ls.
+    fn position(broker: &str, fetcher: &str, [next, app, eof, ls]: [i64; 4]) -> (Option<i64>, bool) {
+        let statistics = format!(
+            r#"{{"brokers": {{"b": {{"nodeid": 1, "state": "{broker}"}}}}, "topics": {{"logs": {{"partitions": {{"0": {{
+                "partition": 0, "leader": 1, "fetch_state": "{fetcher}", "next_offset": {next}, "app_offset": {app},
+                "eof_offset": {eof}, "ls_offset": {ls}, "fetchq_cnt": 0}}}}}}}}}}"#
+        );
+        let statistics: Statistics = serde_json::from_str(&statistics).unwrap();
+        let [Position { lag, at_end, .. }] = &statistics.positions()[..] else { panic!("one partition") };
+        (*lag, *at_end)
+    }
+
+    #[test]
+    fn no_lag_is_said_only_where_it_is_known() {
+        const INVALID: i64 = -1001;
+        assert_eq!(position("UP", "active", [10, 10, 10, 10]), (Some(0), true));
+        assert_eq!(position("UP", "active", [7, 7, INVALID, 10]), (Some(3), false));
+        assert_eq!(position("UP", "active", [7, INVALID, INVALID, INVALID]), (None, false), "nothing was asked yet");
+        assert_eq!(position("DOWN", "active", [10, 10, 10, 10]), (None, false), "the broker is away");
+        assert_eq!(position("UP", "offset-query", [INVALID, 10, 10, 10]), (None, false), "where to read is not known");
     }
 }

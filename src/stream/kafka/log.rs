@@ -16,7 +16,7 @@ use super::consumer::Events;
 use super::producer::Transactions;
 use super::refusal::{failed, missing_right};
 use super::{Role, client, describe};
-use crate::config::Kafka;
+use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis};
 use crate::stream::commit::{Connection, commit_whole};
@@ -53,10 +53,17 @@ impl KafkaLog {
     ///
     /// # Errors
     /// Where the settings are not accepted or the transactions cannot be initialised.
-    pub fn join(kafka: &Kafka, role: Role, topics: &[&str], view: Arc<View>, stop: Stop) -> Result<Self, CommitError> {
+    pub fn join(
+        kafka: &Kafka,
+        role: Role,
+        topics: &[&str],
+        shares: Shares,
+        view: Arc<View>,
+        stop: Stop,
+    ) -> Result<Self, CommitError> {
         let transactions =
             Transactions::begin_life(kafka, &role, &stop).map_err(|error| failed(&error, kafka, &role, topics))?;
-        let consumer: BaseConsumer<Events> = client::consumer(kafka, &role)
+        let consumer: BaseConsumer<Events> = client::consumer(kafka, &role, shares)
             .create_with_context(Events::default())
             .map_err(|error| failed(&error, kafka, &role, topics))?;
         let log = Self {
@@ -142,7 +149,7 @@ impl KafkaLog {
     }
 
     /// What reading gave in the place of a record. Most of it passes, and the client's own callback has said so already.
-    fn error_of_poll(&self, error: &KafkaError) -> Result<(), CommitError> {
+    pub(super) fn error_of_poll(&self, error: &KafkaError) -> Result<(), CommitError> {
         if let KafkaError::MessageConsumptionFatal(code) = error {
             // What is fatal is said apart from the error that says that something is.
             let code = self.consumer.client().fatal_error().map_or(*code, |(code, _)| code);

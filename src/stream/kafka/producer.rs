@@ -22,6 +22,11 @@ use crate::stream::commit::Failure;
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long retriable errors are retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
+/// The same where a stop was requested: what is not committed is read again, and a service manager does not wait for long.
+const RETRY_WHEN_STOPPING_FOR: Duration = Duration::from_secs(2);
+
+/// How long a flush waits before it looks whether a stop was requested.
+const FLUSH_SLICE: Duration = Duration::from_secs(1);
 
 /// Notes why the first record that could not be delivered was not, and its topic.
 #[derive(Default)]
@@ -60,6 +65,7 @@ pub(super) struct Transactions {
     producer: ThreadedProducer<Deliveries>,
     kafka: Kafka,
     role: Role,
+    stop: Stop,
 }
 
 impl Transactions {
@@ -72,7 +78,7 @@ impl Transactions {
         let started = Instant::now();
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
-                Ok(()) => return Ok(Self { producer, kafka: kafka.clone(), role: role.clone() }),
+                Ok(()) => return Ok(Self { producer, kafka: kafka.clone(), role: role.clone(), stop: stop.clone() }),
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
                 {
@@ -114,8 +120,11 @@ impl Transactions {
         for output in outputs {
             self.write(output, &topic_of(output))?;
         }
-        if !outputs.is_empty() && !native::flush(&self.producer, RETRY_FOR) {
-            return Err(Failure::Abort("not delivered in time".to_owned()));
+        let started = Instant::now();
+        while !outputs.is_empty() && !native::flush(&self.producer, FLUSH_SLICE) {
+            if started.elapsed() >= self.patience() {
+                return Err(Failure::Abort("not delivered in time".to_owned()));
+            }
         }
         match self.producer.context().take() {
             Some((code, topic)) => Err(self.undeliverable(code, &topic, outputs)),
@@ -178,6 +187,10 @@ impl Transactions {
         Ok(())
     }
 
+    fn patience(&self) -> Duration {
+        if self.stop.is_requested() { RETRY_WHEN_STOPPING_FOR } else { RETRY_FOR }
+    }
+
     /// Retries what librdkafka calls retriable, with growing pauses.
     fn retry(&self, what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Failure> {
         let started = Instant::now();
@@ -200,7 +213,7 @@ impl Transactions {
                     matches!(error.code(), RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::FencedInstanceId);
                 return Err(if is_put_out { Failure::NotAMember(reason) } else { Failure::Abort(reason) });
             }
-            if !error.is_retriable() || started.elapsed() >= RETRY_FOR {
+            if !error.is_retriable() || started.elapsed() >= self.patience() {
                 return Err(Failure::Doubt(reason));
             }
             std::thread::sleep(pause);

@@ -232,6 +232,8 @@ pub(super) fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
         ours("tallies", 1, vec![("retention.ms", MONTH_MS)]),
         ours("anomalies", 6, vec![("retention.ms", MONTH_MS)]),
         ours("episodes", 1, vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000")]),
+        // What is still seen is told again once a week.
+        ours("templates", 1, vec![("cleanup.policy", "compact,delete"), ("retention.ms", MONTH_MS)]),
         // Small segments, so that what is superseded is soon gone.
         ours("snapshots", 1, vec![("cleanup.policy", "compact"), ("segment.bytes", "67108864")]),
         ours("deadletters", 1, vec![("retention.ms", MONTH_MS), LARGE]),

@@ -1,6 +1,6 @@
 //! Events arrive, are valid, and every record of the input is accounted for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::client::{Client, Isolation};
@@ -37,6 +37,8 @@ fn events_arrive_and_every_record_is_accounted_for() {
     assert!(opened.iter().any(|event| event["entity"]["service"] == "sshd"), "the password guessing of minute 10");
     assert!(published.iter().map(events::value).any(|event| event["status"] == "resolve"), "nothing ever closes");
 
+    assert_every_template_can_be_looked_up(&client, &setup);
+
     // The compacted table of open episodes: the latest message of each key, nothing once it closed.
     let mut open = BTreeMap::new();
     for record in &published {
@@ -50,4 +52,38 @@ fn events_arrive_and_every_record_is_accounted_for() {
     open.retain(|_, value| value.is_some());
     table.retain(|_, value| value.is_some());
     assert_eq!(open, table);
+}
+
+/// The ids in the scored records are found in the compacted table of templates, by themselves or among the aliases of another one, but
+/// for those that came in one second only.
+fn assert_every_template_can_be_looked_up(client: &Client, setup: &Setup) {
+    let mut known = BTreeSet::new();
+    let mut table = BTreeMap::new();
+    for record in client.read(&setup.ours("templates"), Isolation::Committed) {
+        table.insert(record.key, record.value);
+    }
+    for value in table.into_values().flatten() {
+        let entry: serde_json::Value = serde_json::from_slice(&value).unwrap();
+        let service = entry["service"].as_str().unwrap().to_owned();
+        assert!(!entry["text"].as_str().unwrap().is_empty());
+        for id in entry["aliases"].as_array().unwrap().iter().chain([&entry["id"]]) {
+            known.insert((service.clone(), id.as_str().unwrap().to_owned()));
+        }
+    }
+    let mut seconds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for record in client.read(&format!("{}.scored", setup.topic), Isolation::Committed) {
+        let header = |name: &str| {
+            let found = record.headers.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| String::from_utf8(value.clone()).unwrap())
+        };
+        if let (Some(service), Some(id), Some(time)) =
+            (header("eddyline-service"), header("eddyline-template"), header("eddyline-time"))
+        {
+            seconds.entry((service, id)).or_default().insert(time[..19].to_owned());
+        }
+    }
+    let again: Vec<_> = seconds.iter().filter(|(_, seconds)| seconds.len() > 1).map(|(key, _)| key).collect();
+    assert!(again.len() > 20, "{again:?}");
+    let missing: Vec<_> = again.iter().filter(|key| !known.contains(**key) && key.0 != "end").collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

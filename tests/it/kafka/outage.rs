@@ -1,4 +1,4 @@
-//! A broker that is away for 20 s, on a Kafka of its own.
+//! A broker that is away for 20 s, or cannot write, on a Kafka of its own.
 
 use std::time::Duration;
 
@@ -8,10 +8,29 @@ use crate::support::client::Client;
 use crate::support::events::{self, assert_same, rfc_3339, without_coordinates};
 use crate::support::process::Setup;
 use crate::support::recording::Recording;
-use crate::support::{ledger, unique};
+use crate::support::{eventually, ledger, unique};
 
 #[test]
 fn a_broker_that_is_away_for_20_s_changes_nothing() {
+    changes_nothing(|broker| {
+        broker.kill();
+        std::thread::sleep(Duration::from_secs(20));
+    });
+}
+
+/// Kafka refuses what it cannot write, and ends when no folder is left that it can write to. Space is made before it starts again.
+#[test]
+fn a_broker_whose_disk_is_full_changes_nothing() {
+    changes_nothing(|broker| {
+        broker.fill_disk();
+        eventually("the broker to give up", Duration::from_secs(60), || {
+            if broker.is_running() { Err("it runs".to_owned()) } else { Ok(()) }
+        });
+        std::thread::sleep(Duration::from_secs(5));
+    });
+}
+
+fn changes_nothing(outage: impl FnOnce(&Broker)) {
     let broker = Broker::start();
     let client = Client::new(broker.bootstrap());
     let topic = unique("outage");
@@ -24,8 +43,7 @@ fn a_broker_that_is_away_for_20_s_changes_nothing() {
     send(&client, &topic, &recording, 0..half);
     // What shippers could not send in the meantime they send afterwards: its times are those of the outage, and it is not late.
     setup.wait_until_observed(&client, Duration::from_secs(30));
-    broker.kill();
-    std::thread::sleep(Duration::from_secs(20));
+    outage(&broker);
     broker.again();
     std::thread::sleep(Duration::from_secs(2));
     send(&client, &topic, &recording, half..recording.lines.len());

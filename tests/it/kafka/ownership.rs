@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eddyline::config::Kafka;
+use eddyline::config::{Kafka, Shares};
 use eddyline::ops::{Stop, View};
 use eddyline::record::{Offset, Partition, Topic};
 use eddyline::stream::kafka::{KafkaLog, Role};
@@ -28,9 +28,15 @@ fn offsets_of_a_partition_that_is_not_owned_are_never_committed() {
         prefix: String::new(),
         properties: std::collections::BTreeMap::new(),
     };
-    let mut log =
-        KafkaLog::join(&kafka, Role::observer(&kafka, 0), &[&topic], Arc::new(View::default()), Stop::default())
-            .unwrap();
+    let mut log = KafkaLog::join(
+        &kafka,
+        Role::observer(&kafka, 0),
+        &[&topic],
+        Shares::of(512, 1),
+        Arc::new(View::default()),
+        Stop::default(),
+    )
+    .unwrap();
     let of = |topic: &str| {
         let mut transaction = Transaction::default();
         transaction.offsets.insert(Partition::new(Topic::new(topic), 0), (Offset(1), String::new()));

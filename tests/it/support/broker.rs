@@ -115,6 +115,21 @@ impl Broker {
         self.command("kill", None);
     }
 
+    /// From now on every write of its fails, as on a full disk. It then ends by itself.
+    pub fn fill_disk(&self) {
+        let arguments = ["--pid", &self.pid(), "--fsize=1:"];
+        assert!(Command::new("prlimit").args(arguments).status().unwrap().success(), "prlimit");
+    }
+
+    /// Whether its process is there.
+    pub fn is_running(&self) -> bool {
+        std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    fn pid(&self) -> String {
+        std::fs::read_to_string(self.data.join("pid")).unwrap().trim().to_owned()
+    }
+
     /// Starts it again on the same data and port.
     pub fn again(&self) {
         self.command("again", Some(&libs()));

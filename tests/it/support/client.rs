@@ -152,7 +152,7 @@ impl Client {
 
     /// Waits until all records are written.
     pub fn flush(&self) {
-        self.producer.flush(LIMIT).unwrap();
+        self.producer.flush(4 * LIMIT).unwrap();
     }
 
     fn consumer(&self, isolation: Isolation, group: &str) -> BaseConsumer {
@@ -178,7 +178,15 @@ impl Client {
     /// The end of each partition: the last stable offset, or the high watermark.
     pub fn ends(&self, topic: &str, isolation: Isolation) -> BTreeMap<i32, i64> {
         let consumer = self.consumer(isolation, "ends");
-        let end = |partition| consumer.fetch_watermarks(topic, partition, LIMIT).unwrap().1;
+        // A topic that was just made has no leader for a moment.
+        let end = |partition| {
+            eventually("a leader", LIMIT, || match consumer.fetch_watermarks(topic, partition, LIMIT) {
+                Err(KafkaError::MetadataFetch(
+                    code @ (RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::UnknownPartition),
+                )) => Err(code.to_string()),
+                answer => Ok(answer.unwrap().1),
+            })
+        };
         self.partitions(topic).into_iter().map(|partition| (partition, end(partition))).collect()
     }
 
