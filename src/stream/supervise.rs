@@ -19,7 +19,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// A worker that ran for this long was well.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
-/// So many times in so long a worker is put out by somebody of its name before it gives way. A broker that was away does that too,
+/// So many times in so long a worker is put out by somebody of its name before it gives up. A broker that was away does that too,
 /// but not again and again.
 const FENCINGS_MAX: usize = 5;
 const FENCINGS_WITHIN: Duration = Duration::from_secs(60);
@@ -161,8 +161,8 @@ fn supervise<T: Task>(
     Ok(())
 }
 
-/// When a worker was put out by somebody of its name. Of two that put each other out, the one that was there first gives way: it
-/// was put out once more often than the one that came. So a process that hung and was replaced does not stop who replaced it.
+/// When a worker was put out by somebody of its name. Two that put each other out would go on for ever; which of them gives up, or
+/// whether both do, is left to chance.
 #[derive(Default)]
 struct Fencings(Vec<Instant>);
 
@@ -178,7 +178,7 @@ impl Fencings {
 fn namesake(instance: &str) -> String {
     format!(
         "fenced {FENCINGS_MAX} times within {} s: another process of this group runs with kafka.instance = \"{instance}\", and this one \
-         gives way to it; give each process a name of its own",
+         gives up; give each process a name of its own",
         FENCINGS_WITHIN.as_secs()
     )
 }
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_fenced_again_and_again_gives_way_and_who_is_fenced_now_and_then_does_not() {
+    fn who_is_fenced_again_and_again_gives_up_and_who_is_fenced_now_and_then_does_not() {
         let (mut fencings, now) = (Fencings::default(), Instant::now());
         let each = FENCINGS_WITHIN / 5;
         assert!((0..20).all(|count| !fencings.are_too_many(now + (FENCINGS_WITHIN / 4) * count)));
