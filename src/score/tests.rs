@@ -751,7 +751,8 @@ fn a_source_whose_lines_are_all_new_is_counted_in_sums_and_disturbs_nobody() {
     // It becomes a log again.
     let log = |world: &mut World| {
         second(world);
-        world.lines("dump", 7, Level::Info, 20);
+        world.lines("dump", 7, Level::Info, 15);
+        world.lines("dump", 10, Level::Info, 5);
     };
     beside.run(50, log);
     assert!(beside.scorer.catalogue().unsuitable().contains_key(&service), "not at once");

@@ -73,7 +73,8 @@ fn configure(brokers: &str) -> Config {
 
 /// The mock cluster does not answer requests to create topics; it is asked directly.
 fn create_topics(cluster: &MockCluster<'_, DefaultProducerContext>) -> Result<Topics, Failure> {
-    let ours = ["tallies", "anomalies", "episodes", "deadletters"].map(|name| (format!("eddyline.{name}"), 1));
+    let ours =
+        ["tallies", "anomalies", "episodes", "templates", "deadletters"].map(|name| (format!("eddyline.{name}"), 1));
     let mut topics = Topics::new();
     for (name, partitions) in ours.into_iter().chain([(INPUT.0.to_owned(), INPUT.1)]) {
         cluster.create_topic(&name, i32::try_from(partitions)?, 1).with_context(|| format!("creating {name}"))?;
