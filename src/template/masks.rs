@@ -17,7 +17,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex_automata::meta::{BuildError, Regex};
+use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -125,7 +125,7 @@ impl Masks {
         if names.is_empty() {
             return Ok(Self::default());
         }
-        let automaton = automaton(&patterns).map_err(|_| MaskError::Large(first_too_large(&names, &patterns)))?;
+        let automaton = automaton(&patterns).ok_or_else(|| MaskError::Large(first_too_large(&names, &patterns)))?;
         Ok(Self { names, automaton: Some(automaton), seed: xxh3_64_with_seed(identity.as_bytes(), RULES_VERSION) })
     }
 
@@ -194,14 +194,15 @@ fn parsed(mask: &str, pattern: &str) -> Result<Hir, MaskError> {
     if hir.properties().minimum_len() == Some(0) { Err(MaskError::Empty(mask.to_owned())) } else { Ok(hir) }
 }
 
-fn automaton(patterns: &[Hir]) -> Result<Regex, BuildError> {
+/// `None` where it would be too large.
+fn automaton(patterns: &[Hir]) -> Option<Regex> {
     let config = Regex::config().nfa_size_limit(Some(AUTOMATON_BYTES_MAX)).which_captures(WhichCaptures::Implicit);
-    Regex::builder().configure(config).build_many_from_hir(patterns)
+    Regex::builder().configure(config).build_many_from_hir(patterns).ok()
 }
 
 /// The mask with which the automaton becomes too large.
 fn first_too_large(names: &[Arc<str>], patterns: &[Hir]) -> String {
-    let fits = |count: usize| patterns.get(..count).is_some_and(|first| automaton(first).is_ok());
+    let fits = |count: usize| patterns.get(..count).is_some_and(|first| automaton(first).is_some());
     let large = names.iter().enumerate().find(|(index, _)| !fits(index + 1));
     large.map_or("?", |(_, name)| name).to_owned()
 }
