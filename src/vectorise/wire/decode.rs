@@ -189,7 +189,8 @@ fn range(bytes: &[u8], shared: &Shared<'_>) -> Result<(Partition, (Offset, Offse
 }
 
 fn template<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(TemplateId, TemplateTally), WireError> {
-    let (mut id, mut tally) = (TemplateId(0), TemplateTally::default());
+    // What is 0 is left out of the wire form.
+    let (mut id, mut tally) = (TemplateId(0), TemplateTally { late_level: Level::Trace, ..TemplateTally::default() });
     for field in Fields::of(bytes) {
         match field? {
             (1, Value::Fixed(number)) => id = TemplateId(number),
@@ -265,4 +266,19 @@ fn unsigned(number: u64) -> u32 {
 
 fn signed(number: u64) -> i32 {
     unsigned(number).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_level_is_left_out_and_read_again() {
+        let tally = TemplateTally { late: 7, late_level: Level::Trace, ..TemplateTally::default() };
+        let mut cell = Cell::default();
+        cell.templates.insert(TemplateId(1), tally);
+        let cells = BTreeMap::from([(Service::new(None, "web"), cell)]);
+        let written = Flush { cells: BTreeMap::from([(Second(7), cells)]), ..Flush::default() };
+        assert_eq!(Flush::decode(&written.encode()).unwrap(), written);
+    }
 }
