@@ -24,6 +24,8 @@ use crate::stream::supervise::{History, Supervised, judge, observer};
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 /// How often is said what limits did, and what holds no logs.
 const WARN_EVERY: Duration = Duration::from_secs(60);
+/// A stop takes no longer: whatever is cut short then is as after a kill, and service managers kill after 30 s.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// How often the number of partitions is looked up.
 const ROSTER_EVERY: Duration = Duration::from_secs(30);
 
@@ -80,6 +82,11 @@ fn stop_on_signals(stop: &Stop) -> Result<(), Failure> {
                 }
                 info!("stopping: committing what was read, leaving the group");
                 stop.request();
+                std::thread::spawn(|| {
+                    std::thread::sleep(STOP_WITHIN);
+                    warn!("not ended in time, a broker may be away: what is not committed is read again");
+                    std::process::exit(0);
+                });
             }
         });
     }
