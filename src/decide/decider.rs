@@ -1,5 +1,6 @@
 //! The state of deciding: what is open, what is remembered, and the step over one second.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -118,8 +119,9 @@ impl Decider {
         self.put(place, finding);
     }
 
-    /// Adds a finding to the episode at `place`; where there is none it opens one. Where too many are open it is counted in the
-    /// youngest of its domain; a domain without any makes the oldest of all close.
+    /// Adds a finding to the episode at `place`; where there is none it opens one. Where too many are open, the domain with the most
+    /// makes way: its oldest closes, or, where the finding is of that domain itself, it is counted in the youngest. So a flood in
+    /// one domain takes nothing from the others.
     fn put(&mut self, place: Option<usize>, finding: Finding) {
         if let Some(episode) = place.and_then(|place| self.open.get_mut(place)) {
             episode.take(finding);
@@ -129,14 +131,17 @@ impl Decider {
         let mut lane: Vec<&mut Episode> =
             self.open.iter_mut().filter(|episode| episode.is_notice == is_notice && !episode.is_closing()).collect();
         if lane.len() >= OPEN_MAX {
-            let domain = &finding.feature.service.environment;
-            if let Some(youngest) = lane.iter_mut().rev().find(|episode| episode.environment == *domain) {
-                youngest.suppress();
+            let mut open: BTreeMap<Option<Arc<str>>, usize> = BTreeMap::new();
+            lane.iter().for_each(|episode| *open.entry(episode.environment.clone()).or_default() += 1);
+            let count = |domain: &Option<Arc<str>>| open.get(domain).copied().unwrap_or(0);
+            let (domain, most) = (&finding.feature.service.environment, open.values().copied().max().unwrap_or(0));
+            if count(domain) == most {
+                let youngest = lane.iter_mut().rfind(|episode| episode.environment == *domain);
+                youngest.into_iter().for_each(|youngest| youngest.suppress());
                 return;
             }
-            if let Some(oldest) = lane.first_mut() {
-                oldest.close(Reason::Expired);
-            }
+            let oldest = lane.iter_mut().find(|episode| count(&episode.environment) == most);
+            oldest.into_iter().for_each(|oldest| oldest.close(Reason::Expired));
         }
         self.open.push(Episode::draft(finding));
     }

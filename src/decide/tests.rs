@@ -440,6 +440,22 @@ fn there_is_a_limit_to_everything() {
     assert_eq!(decider.open().count(), OPEN_MAX, "a domain without any open episode gets one, the oldest closes");
 }
 
+#[test]
+fn a_flood_in_one_domain_takes_nothing_from_another() {
+    let mut decider = Decider::new();
+    let notice = |environment: Option<&str>, name: &str, id: u64| {
+        let mut notice = spike(0, name, id, Severity::Info);
+        notice.feature.service = Service::new(environment, name);
+        notice
+    };
+    step(&mut decider, 0, vec![notice(None, "first", 1)]);
+    step(&mut decider, 0, (0..OPEN_MAX as u64).map(|n| notice(Some("flood"), &format!("s{n}"), n)).collect());
+    step(&mut decider, 0, vec![notice(None, "second", 2)]);
+    let quiet: Vec<u64> = decider.open().filter(|e| e.environment.is_none()).map(|e| e.suppressed).collect();
+    assert_eq!(quiet, [0, 0], "both are open, and nothing is counted in them that is not theirs");
+    assert_eq!(decider.open().filter(|e| !e.is_closing()).count(), OPEN_MAX);
+}
+
 /// A random second: how long after the one before, what was found, which templates came, what was adopted.
 type RandomSecond = (i64, Vec<(u8, u8, u8, u8, u8)>, Vec<(u8, u8)>, bool);
 
