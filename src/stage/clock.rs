@@ -10,9 +10,11 @@ use crate::vectorise::wire::Outcomes;
 /// as many, there is none.
 const MEDIAN_OF: usize = 9;
 /// Lines that leap ahead of all believed ones would make the others late, if they were believed. So they are only once they went
-/// on for so long in their own time, [`MEDIAN_OF`] of them at least, while no line contradicted them: then there was a pause. One host
-/// whose clock is fast is contradicted by the others all the time; this is far longer than what shippers send at once.
+/// on for so long in their own time, [`MEDIAN_OF`] of them at least, and far outnumber the lines that contradict them, which are those
+/// that move on where the watermark stands: then there was a pause. This is far longer than what shippers send at once.
 const BELIEVED_AFTER_MS: i64 = 30_000;
+/// So many lines ahead outweigh one that contradicts them: else a host whose clock is slow could hold back all others for ever.
+const OUTWEIGH_ONE: u64 = 20;
 /// The least that counts as a leap: no usual gap between two lines is one.
 const LEAP_MIN_MS: i64 = 15_000;
 /// A line that is this far ahead of its partition's watermark is not believed: it is counted where the partition stands, as late.
@@ -42,8 +44,8 @@ pub(super) struct Placed {
 pub(super) struct PartitionClock {
     watermark: Option<StreamTime>,
     last_times: Vec<StreamTime>,
-    /// Lines that are far ahead of those and were not contradicted: the time of the first one, and the last times.
-    leap: Option<(StreamTime, Vec<StreamTime>)>,
+    /// Lines that are far ahead of those.
+    leap: Option<Leap>,
     /// Wall time of the last line, or of the last promise made in its place.
     moved_at_ms: Option<i64>,
     /// Wall time at which it was last read, or known to have nothing to read.
@@ -60,6 +62,32 @@ pub(super) struct PartitionClock {
     pub(super) dirty: bool,
     /// Whether it waits for the others.
     pub(super) is_held: bool,
+}
+
+/// Lines far ahead of all that are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Leap {
+    /// The lowest of their times.
+    since: StreamTime,
+    lines: u64,
+    /// Lines that moved on where the watermark stands, in the meantime.
+    against: u64,
+    last_times: Vec<StreamTime>,
+}
+
+impl Leap {
+    fn new(time: StreamTime) -> Self {
+        Self { since: time, lines: 0, against: 0, last_times: Vec::new() }
+    }
+
+    /// Whether it went on long enough, with this line, to be believed or not.
+    fn is_decided(&self, time: StreamTime) -> bool {
+        self.last_times.len() == MEDIAN_OF && time.0.saturating_sub(self.since.0) >= BELIEVED_AFTER_MS
+    }
+
+    fn is_believed(&self) -> bool {
+        self.lines > self.against.saturating_mul(OUTWEIGH_ONE)
+    }
 }
 
 impl PartitionClock {
@@ -90,8 +118,8 @@ impl PartitionClock {
         let listed = |times: &[StreamTime]| times.iter().map(|time| time.0.to_string()).collect::<Vec<_>>().join(",");
         let watermark = self.watermark.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
         let mut words = vec![METADATA_VERSION.to_owned(), watermark, listed(&self.last_times)];
-        if let Some((since, times)) = &self.leap {
-            words.extend([since.0.to_string(), listed(times)]);
+        if let Some(Leap { since, lines, against, last_times }) = &self.leap {
+            words.extend([since.0.to_string(), lines.to_string(), against.to_string(), listed(last_times)]);
         }
         words.join(" ")
     }
@@ -103,12 +131,12 @@ impl PartitionClock {
 
     /// Places a line and moves the watermark. O(1).
     pub(super) fn place(&mut self, time: StreamTime, lateness_ms: i64, wall_ms: i64) -> Placed {
-        let late = self.watermark.is_some_and(|watermark| {
-            time.0 < watermark.0.saturating_sub(lateness_ms) || time.0 > watermark.0.saturating_add(AHEAD_MAX_MS)
-        });
+        let is_behind = self.watermark.is_some_and(|watermark| time.0 < watermark.0.saturating_sub(lateness_ms));
+        let is_far = self.watermark.is_some_and(|watermark| time.0 > watermark.0.saturating_add(AHEAD_MAX_MS));
+        let late = is_behind || is_far;
         let counted_at = if late { self.watermark.unwrap_or(time) } else { time };
-        // A late one says nothing of where the others are.
-        if !late {
+        // One behind says nothing of where the others are.
+        if !is_behind {
             self.move_on(time, lateness_ms);
         }
         self.moved_at_ms = Some(wall_ms);
@@ -121,22 +149,25 @@ impl PartitionClock {
 
     fn move_on(&mut self, time: StreamTime, lateness_ms: i64) {
         let believed = self.median().filter(|_| self.watermark.is_some());
-        let is_leap = believed.is_some_and(|median| time.0 > median.0.saturating_add(lateness_ms.max(LEAP_MIN_MS)));
-        if is_leap {
+        if believed.is_some_and(|median| time.0 > median.0.saturating_add(lateness_ms.max(LEAP_MIN_MS))) {
             // A lower one contradicts those before it.
-            if self.leap.as_ref().is_some_and(|(since, _)| time < *since) {
-                self.leap = None;
-            }
-            let (since, times) = self.leap.get_or_insert_with(|| (time, Vec::new()));
-            push(times, time);
-            if times.len() < MEDIAN_OF || time.0.saturating_sub(since.0) < BELIEVED_AFTER_MS {
+            let leap = self.leap.take().filter(|leap| time >= leap.since);
+            let leap = self.leap.insert(leap.unwrap_or_else(|| Leap::new(time)));
+            push(&mut leap.last_times, time);
+            leap.lines += 1;
+            if !leap.is_decided(time) {
                 return;
             }
-            self.last_times = std::mem::take(times);
+            // What is not believed is looked at anew: who was contradicted has gone, maybe.
+            let leap = self.leap.take().filter(Leap::is_believed);
+            let Some(leap) = leap else { return };
+            self.last_times = leap.last_times;
         } else {
+            if let Some(leap) = self.leap.as_mut().filter(|_| Some(time) > self.watermark) {
+                leap.against += 1;
+            }
             push(&mut self.last_times, time);
         }
-        self.leap = None;
         if self.last_times.len() == MEDIAN_OF {
             self.watermark = self.watermark.max(self.median());
         }
@@ -211,7 +242,7 @@ fn push(times: &mut Vec<StreamTime>, time: StreamTime) {
     times.push(time);
 }
 
-type Fields = (Option<StreamTime>, Vec<StreamTime>, Option<(StreamTime, Vec<StreamTime>)>);
+type Fields = (Option<StreamTime>, Vec<StreamTime>, Option<Leap>);
 
 fn parse_metadata(metadata: &str) -> Option<Fields> {
     let mut words = metadata.split(' ');
@@ -224,7 +255,12 @@ fn parse_metadata(metadata: &str) -> Option<Fields> {
     };
     let last_times = parse_times(words.next()?)?;
     let leap = match words.next() {
-        Some(since) => Some((StreamTime(since.parse().ok()?), parse_times(words.next()?)?)),
+        Some(since) => Some(Leap {
+            since: StreamTime(since.parse().ok()?),
+            lines: words.next()?.parse().ok()?,
+            against: words.next()?.parse().ok()?,
+            last_times: parse_times(words.next()?)?,
+        }),
         None => None,
     };
     Some((watermark, last_times, leap))
@@ -307,6 +343,37 @@ mod tests {
             assert!(place(&mut clock, second - 500).late && !place(&mut clock, second).late);
         }
         assert!(clock.watermark > Some(StreamTime(690_000)));
+    }
+
+    /// After a pause one line in a hundred comes from a host that writes the time of its start, or one that is eleven minutes slow.
+    #[test]
+    fn a_few_lines_of_the_past_hold_nobody_back() {
+        for slow_s in [i64::MAX, 660] {
+            let mut clock = clock();
+            (0..20).for_each(|second| {
+                clock.place(StreamTime(second * 1_000), LATENESS_MS, 0);
+            });
+            for number in 0..20_000_i64 {
+                let second = 700 + number / 20;
+                let second = if number % 100 == 50 { (second.saturating_sub(slow_s)).max(19) } else { second };
+                clock.place(StreamTime(second * 1_000), LATENESS_MS, 0);
+            }
+            assert!(clock.watermark > Some(StreamTime(1_690_000)), "{slow_s}: {:?}", clock.watermark);
+        }
+    }
+
+    /// Also after a pause of more than a month, or where the first lines came from a device without a clock.
+    #[test]
+    fn no_pause_is_too_long() {
+        let mut clock = clock();
+        (0..20).for_each(|second| {
+            clock.place(StreamTime(second * 1_000), LATENESS_MS, 0);
+        });
+        let years_later = 26 * 365 * 86_400;
+        let late =
+            (0..100).filter(|second| clock.place(StreamTime((years_later + second) * 1_000), LATENESS_MS, 0).late);
+        assert_eq!(late.count(), 31);
+        assert!(clock.watermark > Some(StreamTime((years_later + 90) * 1_000)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const LOG_S: i64 = 420;
 /// When there is something to see: errors, an announcement, a silence.
 const TROUBLE_S: std::ops::Range<i64> = 330..344;
 /// How far behind the last line those of the end are, which carry the watermarks past it.
-const END_AFTER_MS: i64 = 30_000;
+const END_AFTER_MS: i64 = 100_000;
 
 /// A record of a partition of the input.
 pub struct Line {
@@ -91,10 +91,11 @@ impl Input {
     }
 
     /// The rule of lateness once more, by itself: the watermark is the running maximum of the lower median of nine times that are not
-    /// late; a leap of 15 s is believed once nine lines went on for 30 s behind it.
+    /// late; a leap of 15 s is believed once nine lines went on for 30 s behind it, twenty times as many as those that moved on
+    /// where the watermark stands.
     fn decide_what_is_late(&mut self) {
         for lines in self.partitions.values_mut() {
-            let (mut watermark, mut last, mut leap) = (i64::MIN, Vec::new(), Vec::<i64>::new());
+            let (mut watermark, mut last, mut leap, mut against) = (i64::MIN, Vec::new(), Vec::<i64>::new(), 0);
             for line in lines {
                 let Some(own_ms) = line.time_ms else { continue };
                 let time_ms = if own_ms > line.timestamp_ms + LATENESS_MS { line.timestamp_ms } else { own_ms };
@@ -110,17 +111,21 @@ impl Input {
                 };
                 if median(&last).is_some_and(|median| time_ms > median + 15_000) {
                     if leap.first().is_some_and(|&since| time_ms < since) {
-                        leap.clear();
+                        (leap, against) = (Vec::new(), 0);
                     }
                     leap.push(time_ms);
                     if leap.len() < 9 || time_ms - leap[0] < 30_000 {
                         continue;
                     }
-                    last.append(&mut leap);
+                    let (decided, contradicted) = (std::mem::take(&mut leap), std::mem::take(&mut against));
+                    if decided.len() <= 20 * contradicted {
+                        continue;
+                    }
+                    last.extend(decided);
                 } else {
+                    against += usize::from(!leap.is_empty() && time_ms > watermark);
                     last.push(time_ms);
                 }
-                leap.clear();
                 watermark = watermark.max(median(&last).unwrap_or(i64::MIN));
             }
         }
