@@ -85,7 +85,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let place =
         |option, text: &Option<String>| text.as_deref().map(|text| Place::read(option, text, now_ms)).transpose();
     let (from, to) = (place("--from", &arguments.from)?, place("--to", &arguments.to)?);
-    let role = Role { group: format!("{}-replay", config.kafka.group), member: config.kafka.instance.clone() };
+    let role = Role {
+        group: format!("{}-replay", config.kafka.group),
+        member: config.kafka.instance.clone(),
+        reads_anew: false,
+    };
     let past = Past::open(&config.kafka, &role)?;
     let mut stretches = Vec::new();
     for topic in &config.topics {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Failure;
 use super::options::Options;
@@ -82,15 +82,20 @@ fn stop_on_signals(stop: &Stop) -> Result<(), Failure> {
                 }
                 info!("stopping: committing what was read, leaving the group");
                 stop.request();
-                std::thread::spawn(|| {
-                    std::thread::sleep(STOP_WITHIN);
-                    warn!("not ended in time, a broker may be away: what is not committed is read again");
-                    std::process::exit(0);
-                });
+                end_within(STOP_WITHIN, 0);
             }
         });
     }
     Ok(())
+}
+
+/// Ends the process, whatever a client's closing waits for.
+fn end_within(limit: Duration, code: i32) {
+    std::thread::spawn(move || {
+        std::thread::sleep(limit);
+        warn!("not ended in time, a broker may be away: what is not committed is read again");
+        std::process::exit(code);
+    });
 }
 
 /// The workers of one process.
@@ -173,18 +178,27 @@ impl Instance {
                 _ = look.tick() => {}
             }
         }
-        self.stop.request();
+        if !self.stop.is_requested() {
+            // A worker gave up; what the others wait for may never come, and from here on nobody listens to signals.
+            self.stop.request();
+            end_within(STOP_WITHIN, 1);
+        }
         self.join()
     }
 
     /// Waits for all workers.
-    pub(super) fn join(self) -> Result<ExitCode, Failure> {
+    pub(super) fn join(mut self) -> Result<ExitCode, Failure> {
         let mut failures = Vec::new();
+        // Who gave up is heard first: the others may not end in time.
+        self.workers.sort_by_key(|worker| !worker.is_finished());
         for worker in self.workers {
             let name = worker.thread().name().unwrap_or("worker").to_owned();
             match worker.join() {
                 Ok(Ok(())) => {}
-                Ok(Err(reason)) => failures.push(format!("{name}: {reason}")),
+                Ok(Err(reason)) => {
+                    error!(worker = name, reason, "gave up");
+                    failures.push(format!("{name}: {reason}"));
+                }
                 Err(_) => failures.push(format!("{name}: ended by a fault of the program (see above)")),
             }
         }

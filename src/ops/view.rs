@@ -13,8 +13,9 @@ use crate::record::{Partition, Second};
 use crate::stage::{Judge, LimitsMet};
 use crate::vectorise::wire::Outcomes;
 
-/// A worker that did not go round for this long is stuck, in milliseconds. Far above what one transaction may take.
-const HEARTBEAT_AGE_MAX_MS: i64 = 180_000;
+/// A worker that did not go round for this long is stuck, in milliseconds. A transaction is tried for two minutes, and the time-outs of
+/// the last attempt add less than two more.
+const HEARTBEAT_AGE_MAX_MS: i64 = 300_000;
 /// A partition that lags, or of which nobody knows whether it does, and that did not move for this long is said to be stalled, in
 /// milliseconds.
 const STALLED_AFTER_MS: i64 = 60_000;

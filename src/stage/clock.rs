@@ -52,6 +52,8 @@ pub(super) struct PartitionClock {
     looked_at_ms: Option<i64>,
     idle_since_ms: Option<i64>,
     is_idle: bool,
+    /// Wall time since which the others wait for it without a sign of it.
+    waited_for_since_ms: Option<i64>,
     /// First offset that no flush covers yet.
     pub(super) from: Offset,
     /// First offset that was not read yet.
@@ -101,6 +103,7 @@ impl PartitionClock {
             looked_at_ms: None,
             idle_since_ms: None,
             is_idle: false,
+            waited_for_since_ms: None,
             from,
             to: from,
             outcomes: Outcomes::default(),
@@ -141,6 +144,7 @@ impl PartitionClock {
         }
         self.moved_at_ms = Some(wall_ms);
         self.looked_at_ms = Some(wall_ms);
+        self.waited_for_since_ms = None;
         self.idle_since_ms = None;
         self.is_idle = false;
         self.dirty = true;
@@ -194,6 +198,7 @@ impl PartitionClock {
             self.is_idle = false;
         }
         self.looked_at_ms = Some(wall_ms);
+        self.waited_for_since_ms = None;
         let idle_since_ms = *self.idle_since_ms.get_or_insert(wall_ms);
         let passed_ms = wall_ms.saturating_sub(*self.moved_at_ms.get_or_insert(wall_ms));
         if passed_ms >= IDLE_AFTER_MS
@@ -221,6 +226,13 @@ impl PartitionClock {
     /// How far its lines' times have come, while it is not at its end.
     pub(super) fn reading_at(&self) -> Option<StreamTime> {
         self.watermark.or_else(|| self.median()).filter(|_| self.idle_since_ms.is_none())
+    }
+
+    /// The same, where the others have to wait for it: not for one of which nothing was read, nor is there nothing to read, for
+    /// longer than the patience. Its broker may be away.
+    pub(super) fn waited_for_at(&mut self, wall_ms: i64) -> Option<StreamTime> {
+        let since_ms = if self.is_held { wall_ms } else { *self.waited_for_since_ms.get_or_insert(wall_ms) };
+        self.reading_at().filter(|_| wall_ms.saturating_sub(since_ms) < PATIENCE_MS)
     }
 
     /// Whether it holds nobody back.

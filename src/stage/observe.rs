@@ -178,16 +178,21 @@ impl Observer {
         }
     }
 
-    /// How far the slowest partition has come that is not at its end.
-    pub fn slowest(&self) -> Option<StreamTime> {
-        self.clocks.values().filter_map(PartitionClock::reading_at).min()
+    /// The partitions that it serves.
+    pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.clocks.keys()
     }
 
-    /// The partitions whose lines are so far ahead of the others', here and elsewhere, that they have to wait: what they
+    /// How far the slowest partition has come that is not at its end, and that can be read at this wall time.
+    pub fn slowest(&mut self, wall_ms: i64) -> Option<StreamTime> {
+        self.clocks.values_mut().filter_map(|clock| clock.waited_for_at(wall_ms)).min()
+    }
+
+    /// The partitions whose lines are so far ahead of the slowest, here or elsewhere, that they have to wait: what they
     /// would bring could only be kept by the judge until the others have come as far. Those at their end wait for nobody
     /// and are not waited for.
-    pub fn ahead(&mut self, slowest_elsewhere: Option<StreamTime>) -> Vec<Partition> {
-        let Some(earliest) = self.slowest().into_iter().chain(slowest_elsewhere).min() else { return Vec::new() };
+    pub fn ahead(&mut self, slowest: Option<StreamTime>) -> Vec<Partition> {
+        let Some(earliest) = slowest else { return Vec::new() };
         let mut ahead = Vec::new();
         for (partition, clock) in &mut self.clocks {
             let lead_ms = clock.reading_at().map_or(0, |time| time.0.saturating_sub(earliest.0));
@@ -280,14 +285,22 @@ mod tests {
             observer.assign(partition.clone(), Offset(0), None);
         }
         read(&mut observer, &partitions[0], 0, 1_000);
-        read(&mut observer, &partitions[1], 0, 1_070);
-        assert_eq!(observer.ahead(None), [partitions[1].clone()], "an empty one is not waited for");
+        read(&mut observer, &partitions[1], 0, 1_100);
+        let ahead = |observer: &mut Observer, wall_ms| {
+            let slowest = observer.slowest(wall_ms);
+            observer.ahead(slowest)
+        };
+        assert_eq!(ahead(&mut observer, 0), [partitions[1].clone()], "an empty one is not waited for");
         for offset in 1..10 {
             read(&mut observer, &partitions[0], offset, 1_015);
         }
-        assert_eq!(observer.ahead(None), [partitions[1].clone()]);
-        observer.at_end(&partitions[0], 1);
-        assert_eq!(observer.ahead(None), []);
+        assert_eq!(ahead(&mut observer, 1), [partitions[1].clone()]);
+        assert_eq!(ahead(&mut observer, 9_000), [partitions[1].clone()]);
+        assert_eq!(ahead(&mut observer, 12_000), [], "one that cannot be read is not waited for");
+        read(&mut observer, &partitions[0], 10, 1_001);
+        assert_eq!(ahead(&mut observer, 12_001), [partitions[1].clone()], "until it is read again");
+        observer.at_end(&partitions[0], 12_002);
+        assert_eq!(ahead(&mut observer, 12_003), []);
     }
 
     #[test]

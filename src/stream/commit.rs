@@ -16,6 +16,9 @@ use crate::record::Partition;
 const COMMIT_FOR: Duration = Duration::from_secs(120);
 /// The same where a stop was requested: what is not committed is read again, and a service manager does not wait for long.
 const COMMIT_WHEN_STOPPING_FOR: Duration = Duration::from_secs(5);
+/// The same while partitions are given up, for which the whole group waits, and in which a member that the group no longer counts
+/// learns nothing of it.
+const COMMIT_IN_REBALANCE_FOR: Duration = Duration::from_secs(10);
 /// The pause before a transaction is sent again.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -113,7 +116,11 @@ pub fn commit_whole<C: Connection>(
             // It joins again only when the revocation is answered, which waits for this commit.
             return Err(CommitError::Broken(reason));
         }
-        let limit = if connection.is_stopping() { COMMIT_WHEN_STOPPING_FOR } else { COMMIT_FOR };
+        let limit = match (connection.is_stopping(), in_rebalance) {
+            (true, _) => COMMIT_WHEN_STOPPING_FOR,
+            (false, true) => COMMIT_IN_REBALANCE_FOR,
+            (false, false) => COMMIT_FOR,
+        };
         if connection.now().running_for.saturating_sub(started) >= limit {
             return Err(CommitError::Broken(reason));
         }
@@ -195,7 +202,7 @@ mod tests {
 
     impl Log for Scripted {
         fn now(&self) -> Now {
-            Now { wall_ms: 0, running_for: Duration::ZERO }
+            Now { wall_ms: 0, running_for: Duration::from_secs(self.sent as u64) }
         }
         fn poll(&mut self, _: Duration, _: &mut Taker<'_>) -> Result<usize, CommitError> {
             Ok(0)
@@ -268,6 +275,13 @@ mod tests {
     fn who_is_put_out_while_giving_up_partitions_does_not_wait_for_itself() {
         assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, true), (Err(CommitError::Broken(_)), 1)));
         assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, false), (Ok(()), 2)));
+    }
+
+    #[test]
+    fn the_group_does_not_wait_for_minutes_while_partitions_are_given_up() {
+        let stale = || (0..200).map(|_| Err(Failure::Abort("ILLEGAL_GENERATION".to_owned()))).collect();
+        assert!(matches!(Scripted::commit(stale(), 0, true), (Err(CommitError::Broken(_)), 10)));
+        assert!(matches!(Scripted::commit(stale(), 0, false), (Err(CommitError::Broken(_)), 120)));
     }
 
     #[test]

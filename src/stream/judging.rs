@@ -144,6 +144,7 @@ impl Task for Judging {
     }
 
     fn drop_all(&mut self) {
+        self.judges.keys().for_each(|partition| self.view.forget_judge(partition));
         self.judges.clear();
         self.outputs.clear();
     }
@@ -217,11 +218,11 @@ impl Task for Judging {
 
     fn at_end(&mut self, partition: &Partition, _wall_ms: i64) {
         if let Some(judged) = self.judges.get(partition) {
-            self.view.judge(partition, &judged.judge, true);
+            self.view.judge(partition, &judged.judge, judged.position >= judged.live_from);
         }
     }
 
-    fn ahead(&mut self) -> Vec<Partition> {
+    fn ahead(&mut self, _: i64) -> Vec<Partition> {
         Vec::new()
     }
 

@@ -141,6 +141,9 @@ impl Task for Observing {
     }
 
     fn drop_all(&mut self) {
+        self.observer.partitions().for_each(|partition| self.view.forget_partition(partition));
+        // Nobody waits for what is not read here any more.
+        self.pace.tell(self.thread, None);
         self.observer.drop_all();
         self.announced = None;
         self.outputs.take();
@@ -170,9 +173,10 @@ impl Task for Observing {
         self.observer.at_end(partition, wall_ms);
     }
 
-    fn ahead(&mut self) -> Vec<Partition> {
-        let elsewhere = self.pace.tell(self.thread, self.observer.slowest());
-        self.observer.ahead(elsewhere)
+    fn ahead(&mut self, wall_ms: i64) -> Vec<Partition> {
+        let slowest = self.observer.slowest(wall_ms);
+        let elsewhere = self.pace.tell(self.thread, slowest);
+        self.observer.ahead(slowest.into_iter().chain(elsewhere).min())
     }
 
     fn is_full(&self) -> bool {

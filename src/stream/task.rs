@@ -15,7 +15,7 @@ pub trait Task {
     /// A partition is read from now on. Returns the offset to begin at, given what was committed and what is still there.
     fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset;
 
-    /// A partition is not read any more; everything of it was committed.
+    /// A partition is not read any more. Everything of it was committed, or all that is not is dropped, too.
     fn revoke(&mut self, partition: &Partition);
 
     /// The assignment is lost: whatever was not committed is read again by somebody else.
@@ -34,8 +34,8 @@ pub trait Task {
     /// A partition has nothing more to read.
     fn at_end(&mut self, partition: &Partition, wall_ms: i64);
 
-    /// The partitions that are so far ahead of the others in log time that they have to wait.
-    fn ahead(&mut self) -> Vec<Partition>;
+    /// The partitions that are so far ahead of the others in log time that they have to wait, at this wall time.
+    fn ahead(&mut self, wall_ms: i64) -> Vec<Partition>;
 
     /// Whether it has gathered so much that it must be committed before anything else is read.
     fn is_full(&self) -> bool;

@@ -141,7 +141,7 @@ impl<L: Log, T: Task> Worker<L, T> {
         for partition in self.log.at_end() {
             self.task.at_end(&partition, self.log.now().wall_ms);
         }
-        let ahead = self.task.ahead();
+        let ahead = self.task.ahead(self.log.now().wall_ms);
         let held = self.log.hold(&ahead);
         self.settle(held)?;
         // What a rebalance came before is still to be committed.
@@ -230,6 +230,10 @@ impl<L: Log, T: Task> Worker<L, T> {
                 self.partitions.retain(|partition, _| !partitions.contains(partition));
                 if !partitions.is_empty() {
                     info!(partitions = %listed(&partitions), lost, "no longer reading");
+                }
+                if lost && !self.partitions.is_empty() {
+                    // What is forgotten with those that are lost would never be read again of the others.
+                    return Err(CommitError::Broken("a part of the assignment is lost".to_owned()));
                 }
                 committed?;
             }

@@ -155,8 +155,8 @@ impl<T: Task> Task for Bent<T> {
         self.task.at_end(partition, wall_ms);
     }
 
-    fn ahead(&mut self) -> Vec<Partition> {
-        self.task.ahead()
+    fn ahead(&mut self, wall_ms: i64) -> Vec<Partition> {
+        self.task.ahead(wall_ms)
     }
 
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {

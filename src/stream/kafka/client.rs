@@ -15,17 +15,20 @@ pub struct Role {
     pub group: String,
     /// The member's name within the group, stable over restarts.
     pub member: String,
+    /// Whether a topic that ends before what was read of it is read from its beginning: logs were not seen, but what tallies say was
+    /// published.
+    pub reads_anew: bool,
 }
 
 impl Role {
     /// The observer on this thread.
     pub fn observer(kafka: &Kafka, thread: usize) -> Self {
-        Self { group: kafka.group.clone(), member: format!("{}-{thread}", kafka.instance) }
+        Self { group: kafka.group.clone(), member: format!("{}-{thread}", kafka.instance), reads_anew: true }
     }
 
     /// The judge.
     pub fn judge(kafka: &Kafka) -> Self {
-        Self { group: format!("{}-judge", kafka.group), member: kafka.instance.clone() }
+        Self { group: format!("{}-judge", kafka.group), member: kafka.instance.clone(), reads_anew: false }
     }
 
     /// The name of its transactional producer: the same after a restart, so that the successor ends its forerunner's transaction

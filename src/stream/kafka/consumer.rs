@@ -33,6 +33,8 @@ pub(super) struct Position {
     /// `None` where it is not known how far the partition goes: its broker is away, or was not asked yet.
     pub(super) lag: Option<i64>,
     pub(super) at_end: bool,
+    /// Whether it is fetched, or cannot be because its broker is away.
+    pub(super) is_fetched: bool,
 }
 
 impl Events {
@@ -166,9 +168,14 @@ impl Statistics {
                     && partition.eof_offset == partition.next_offset
                     && partition.fetchq_cnt == 0;
                 let is_known = is_up && partition.fetch_state == "active" && partition.ls_offset >= 0;
-                let waiting = (partition.ls_offset - partition.app_offset.max(0)).max(0);
+                // Before the first record the application stands where fetching began.
+                let next_offset = (partition.next_offset - partition.fetchq_cnt).max(0);
+                let reached = if partition.app_offset >= 0 { partition.app_offset } else { next_offset };
+                let waiting = (partition.ls_offset - reached).max(0);
+                let is_fetched = !is_up || !matches!(partition.fetch_state.as_str(), "none" | "stopped" | "stopping");
                 let lag = if at_end { Some(0) } else { is_known.then_some(waiting) };
-                positions.push(Position { partition: Partition::new(topic.clone(), partition.partition), lag, at_end });
+                let partition = Partition::new(topic.clone(), partition.partition);
+                positions.push(Position { partition, lag, at_end, is_fetched });
             }
         }
         positions
@@ -180,24 +187,34 @@ mod tests {
     use super::*;
 
     /// One partition as librdkafka tells of it: state of its broker, of its fetcher, and the offsets next, app, eof, ls.
-    fn position(broker: &str, fetcher: &str, [next, app, eof, ls]: [i64; 4]) -> (Option<i64>, bool) {
+    fn position(broker: &str, fetcher: &str, [next, app, eof, ls]: [i64; 4]) -> (Option<i64>, bool, bool) {
         let statistics = format!(
             r#"{{"brokers": {{"b": {{"nodeid": 1, "state": "{broker}"}}}}, "topics": {{"logs": {{"partitions": {{"0": {{
                 "partition": 0, "leader": 1, "fetch_state": "{fetcher}", "next_offset": {next}, "app_offset": {app},
                 "eof_offset": {eof}, "ls_offset": {ls}, "fetchq_cnt": 0}}}}}}}}}}"#
         );
         let statistics: Statistics = serde_json::from_str(&statistics).unwrap();
-        let [Position { lag, at_end, .. }] = &statistics.positions()[..] else { panic!("one partition") };
-        (*lag, *at_end)
+        let [Position { lag, at_end, is_fetched, .. }] = &statistics.positions()[..] else { panic!("one partition") };
+        (*lag, *at_end, *is_fetched)
     }
 
     #[test]
     fn no_lag_is_said_only_where_it_is_known() {
         const INVALID: i64 = -1001;
-        assert_eq!(position("UP", "active", [10, 10, 10, 10]), (Some(0), true));
-        assert_eq!(position("UP", "active", [7, 7, INVALID, 10]), (Some(3), false));
-        assert_eq!(position("UP", "active", [7, INVALID, INVALID, INVALID]), (None, false), "nothing was asked yet");
-        assert_eq!(position("DOWN", "active", [10, 10, 10, 10]), (None, false), "the broker is away");
-        assert_eq!(position("UP", "offset-query", [INVALID, 10, 10, 10]), (None, false), "where to read is not known");
+        assert_eq!(position("UP", "active", [10, 10, 10, 10]), (Some(0), true, true));
+        assert_eq!(position("UP", "active", [7, 7, INVALID, 10]), (Some(3), false, true));
+        assert_eq!(position("UP", "active", [7, INVALID, INVALID, 10]), (Some(3), false, true), "nothing was read yet");
+        assert_eq!(
+            position("UP", "active", [7, INVALID, INVALID, INVALID]),
+            (None, false, true),
+            "nothing was asked yet"
+        );
+        assert_eq!(position("DOWN", "none", [10, 10, 10, 10]), (None, false, true), "the broker is away");
+        assert_eq!(
+            position("UP", "offset-query", [INVALID, 10, 10, 10]),
+            (None, false, true),
+            "where to read is not known"
+        );
+        assert_eq!(position("UP", "none", [10, 10, INVALID, 12]), (None, false, false), "nobody fetches it");
     }
 }

@@ -24,6 +24,9 @@ use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, 
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
+/// So many statistics in a row, one a second, a partition may not be fetched though its broker is there: librdkafka tells only once why
+/// it stopped, and whoever missed that would wait for ever.
+const NOT_FETCHED_MAX: u32 = 10;
 /// How long a question to the cluster may take.
 pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -46,6 +49,8 @@ struct Assigned {
     partition: Partition,
     is_held: bool,
     read_since_statistics: bool,
+    /// In how many statistics in a row its broker was there and nobody fetched it.
+    not_fetched: u32,
 }
 
 impl KafkaLog {
@@ -96,20 +101,24 @@ impl KafkaLog {
 
     /// The first offset to read where nothing is committed: the first that is still there, or that of the time to begin at.
     fn beginning(&self, partition: &Partition) -> Result<Offset, CommitError> {
-        let (first, end) = self.first_and_end(partition, Offset(0))?;
+        let (first, end) = self.first_and_end(partition, Offset(0), Instant::now())?;
         let Some(begin) = self.begin else { return Ok(first) };
         let found = self.while_passing(|| first_since(&self.consumer, partition, begin.0))?;
         Ok(found.map_or(end, |found| found.max(first)))
     }
 
     /// The first offset that is still there, and the next that will be written. A broker that has just started may not know yet how
-    /// far a partition goes, so an end before what was committed is not believed at once.
-    fn first_and_end(&self, partition: &Partition, committed: Offset) -> Result<(Offset, Offset), CommitError> {
-        let started = Instant::now();
+    /// far a partition goes, so an end before what was committed is not believed before the patience is over.
+    fn first_and_end(
+        &self,
+        partition: &Partition,
+        committed: Offset,
+        patience: Instant,
+    ) -> Result<(Offset, Offset), CommitError> {
         let (topic, number) = (partition.topic.name(), partition.number);
         loop {
             let (first, end) = self.while_passing(|| self.consumer.fetch_watermarks(topic, number, QUERY_TIMEOUT))?;
-            if end >= committed.0 || started.elapsed() >= QUERY_TIMEOUT {
+            if end >= committed.0 || Instant::now() >= patience {
                 return Ok((Offset(first), Offset(end)));
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -240,6 +249,12 @@ impl Log for KafkaLog {
     }
 
     fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {
+        if let Some(stuck) = self.assigned.iter().find(|assigned| assigned.not_fetched >= NOT_FETCHED_MAX) {
+            return Err(CommitError::Broken(format!(
+                "{} is assigned, its broker is there, and it is not fetched",
+                stuck.partition
+            )));
+        }
         let mut count = 0;
         while count < POLL_RECORDS_MAX && !self.consumer.context().has_rebalances() {
             match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
@@ -271,14 +286,16 @@ impl Log for KafkaLog {
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
+        let patience = Instant::now() + QUERY_TIMEOUT;
         for (partition, mut committed) in self.committed_offsets(partitions)? {
-            let first = match committed.as_ref().map(|committed| committed.offset) {
+            let first = match &mut committed {
                 Some(until) => {
-                    let (first, end) = self.first_and_end(&partition, until)?;
-                    if until > end {
-                        committed = None;
-                        error!(%partition, committed = until.0, end = end.0,
-                            "the topic ends before what was read of it: it was made anew, and is read from its beginning");
+                    let (first, end) = self.first_and_end(&partition, until.offset, patience)?;
+                    if until.offset > end {
+                        error!(%partition, committed = until.offset.0, end = end.0, from_its_beginning = self.role.reads_anew,
+                            "the topic ends before what was read of it: it was made anew, or lost its end");
+                        until.offset = end;
+                        committed = committed.filter(|_| !self.role.reads_anew);
                     }
                     first
                 }
@@ -298,7 +315,12 @@ impl Log for KafkaLog {
         }
         self.consumer.context().answered();
         for (partition, _) in positions {
-            self.assigned.push(Assigned { partition: partition.clone(), is_held: false, read_since_statistics: true });
+            self.assigned.push(Assigned {
+                partition: partition.clone(),
+                is_held: false,
+                read_since_statistics: true,
+                not_fetched: 0,
+            });
         }
         self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
         self.assigned.dedup_by(|a, b| a.partition == b.partition);
@@ -318,6 +340,8 @@ impl Log for KafkaLog {
     }
 
     fn unassign(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
+        // A pause outlives the assignment: a partition that comes back would never be read.
+        self.hold(&[])?;
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
             let mut list = TopicPartitionList::new();
             for partition in partitions {
@@ -345,6 +369,7 @@ impl Log for KafkaLog {
                 at_end.push(position.partition);
             }
             assigned.read_since_statistics = false;
+            assigned.not_fetched = if position.is_fetched { 0 } else { assigned.not_fetched + 1 };
         }
         at_end
     }

@@ -27,7 +27,7 @@ pub fn newest_records(
     count: u32,
     each: &mut dyn FnMut(&Record<'_>, bool),
 ) -> Result<(), String> {
-    let role = Role { group: format!("{}-check", kafka.group), member: kafka.instance.clone() };
+    let role = Role { group: format!("{}-check", kafka.group), member: kafka.instance.clone(), reads_anew: false };
     let consumer: BaseConsumer = client::reader(kafka, &role).create().map_err(|error: KafkaError| describe(&error))?;
     let started = Instant::now();
     let mut unread = assign(&consumer, topic, partitions, i64::from(count.div_ceil(partitions.max(1))))

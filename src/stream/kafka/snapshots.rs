@@ -41,7 +41,7 @@ pub struct TopicStore {
 impl TopicStore {
     /// The snapshots topic, written by this member.
     pub fn new(kafka: &Kafka, role: &Role, stop: Stop) -> Self {
-        let role = Role { group: role.group.clone(), member: format!("{}-snapshots", role.member) };
+        let role = Role { group: role.group.clone(), member: format!("{}-snapshots", role.member), reads_anew: false };
         let (kafka, topic) = (kafka.clone(), kafka.topic("snapshots"));
         Self { kafka, role, stop, topic, producer: None, kept: BTreeMap::new() }
     }

@@ -109,7 +109,7 @@ impl<const SETS_ASIDE: bool> Task for Shaky<SETS_ASIDE> {
 
     fn at_end(&mut self, _: &Partition, _: i64) {}
 
-    fn ahead(&mut self) -> Vec<Partition> {
+    fn ahead(&mut self, _: i64) -> Vec<Partition> {
         Vec::new()
     }
 

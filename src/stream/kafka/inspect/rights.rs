@@ -125,7 +125,7 @@ fn is_denial(code: RDKafkaErrorCode) -> bool {
 /// Whether transactional ids that begin with the group's name may be used. Returns whether nothing was found to be missing.
 fn transactional(config: &Config, tell: &mut dyn FnMut(Check)) -> bool {
     // A name of its own: were the time-out accepted after all, no running member would be fenced.
-    let role = Role { group: config.kafka.group.clone(), member: "check".to_owned() };
+    let role = Role { group: config.kafka.group.clone(), member: "check".to_owned(), reads_anew: false };
     let producer: Result<BaseProducer, _> =
         client::producer(&config.kafka, &role).set("transaction.timeout.ms", i32::MAX.to_string()).create();
     let answer = producer.and_then(|producer| producer.init_transactions(QUESTION_TIMEOUT));
