@@ -108,7 +108,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "templates.masks",
         default: "[]",
-        meaning: "patterns of what varies in lines, as in [{ name = \"ORDER\", pattern = \"ord-[0-9]{6}\" }]; ids of templates depend on them",
+        meaning: "patterns of what varies in lines, as in [{ name = \"ORDER\", pattern = \"ord-[0-9]{6}\" }]; ids of the lines that they match depend on them",
         set: |config, value| masks(value).map(|masks| config.masks = masks),
     },
     Key {

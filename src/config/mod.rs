@@ -133,7 +133,7 @@ impl Config {
             budget.false_findings_per_day
         );
         if !self.masks.is_empty() {
-            keys.push_str(&format!("templates.masks={:016x}\n", self.masks.seed()));
+            keys.push_str(&format!("templates.masks={:016x}\n", self.masks.identity()));
         }
         let config_hash = digest(&keys);
         Provenance { state_id: digest(&format!("{}\n{config_hash}", env!("CARGO_PKG_VERSION"))), config_hash }

@@ -52,6 +52,7 @@ impl Decider {
             for episode in &mut self.open {
                 episode.merge(service, *from, *into);
             }
+            self.memory.merge(service, *from, *into);
         }
         for finding in in_order(judgement.findings) {
             match finding.severity {

@@ -254,6 +254,9 @@ impl Episode {
     pub(super) fn observe(&mut self, closed: &ClosedSecond, adopted: &[Feature]) {
         for (feature, symptom) in &mut self.symptoms {
             symptom.observe(closed.second, closed.cells.get(&feature.service));
+            if closed.is_partial {
+                symptom.pass_over(closed.second);
+            }
             if adopted.contains(feature) {
                 symptom.end = Some(End::Absorbed);
             }

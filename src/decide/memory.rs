@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::key::EpisodeId;
-use crate::record::Second;
+use crate::record::{Second, Service, TemplateId};
 use crate::score::{Feature, Subject};
 
 /// How many problems of one domain are remembered. The one that ended first goes first.
@@ -66,6 +66,23 @@ impl Memory {
             }
         }
         best.map(|(_, _, key)| Arc::clone(key))
+    }
+
+    /// A template became part of another one: what recurs with it is the same problem. O(problems × features).
+    pub(super) fn merge(&mut self, service: &Service, from: TemplateId, into: TemplateId) {
+        for past in self.past.get_mut(&service.environment).into_iter().flat_map(BTreeMap::values_mut) {
+            let mut is_changed = false;
+            for feature in past.features.iter_mut().filter(|feature| feature.service == *service) {
+                match &mut feature.subject {
+                    Subject::Template(id) | Subject::Heartbeat(id) if *id == from => (*id, is_changed) = (into, true),
+                    _ => {}
+                }
+            }
+            if is_changed {
+                past.features.sort();
+                past.features.dedup();
+            }
+        }
     }
 
     /// Remembers an episode of the problem `key` that closed.

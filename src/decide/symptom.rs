@@ -167,6 +167,13 @@ impl Symptom {
         }
     }
 
+    /// A second of which lines were lost says nothing of whether it goes on, so it does.
+    pub fn pass_over(&mut self, second: Second) {
+        if self.end.is_none() {
+            self.last = second;
+        }
+    }
+
     /// The lines of a second that it is about: those that the models count, and all where a template is new.
     fn lines_in(&self, cell: &Cell) -> u64 {
         match self.finding.feature.subject {

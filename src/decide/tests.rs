@@ -381,6 +381,32 @@ fn what_comes_back_has_the_same_key_and_its_history() {
     assert_eq!(third[0].recurrence.as_ref().map(|past| past.count), Some(2), "both are remembered as one problem");
 }
 
+/// A template that was merged meanwhile is the same problem when it recurs.
+#[test]
+fn what_comes_back_under_the_name_of_what_it_became_a_part_of_is_known() {
+    let mut decider = Decider::new();
+    let first = step(&mut decider, 0, vec![spike(0, "a", 1, Severity::Error)]);
+    quiet(&mut decider, 1..100, &[]);
+    let merged = vec![(Service::new(Some("prod"), "a"), TemplateId(1), TemplateId(9))];
+    decider.step(&second(500, &[]), Judgement { merged, ..Judgement::default() }, &Known);
+    let again = step(&mut decider, 1_000, vec![spike(1_000, "a", 9, Severity::Error)]);
+    assert_eq!(again[0].dedup_key, first[0].dedup_key);
+    assert_eq!(again[0].recurrence.as_ref().map(|past| past.count), Some(1));
+}
+
+/// Nothing is known of a stretch whose lines were lost, so nothing recovers in it.
+#[test]
+fn what_is_wrong_does_not_recover_while_lines_are_missing() {
+    let mut decider = Decider::new();
+    step(&mut decider, 0, vec![spike(0, "a", 1, Severity::Error)]);
+    for at in 1..300 {
+        let partial = ClosedSecond { is_partial: true, ..second(at, &[]) };
+        assert_eq!(decider.step(&partial, Judgement::default(), &Known), []);
+    }
+    assert!(quiet(&mut decider, 300..330, &[]).is_empty(), "it may go on");
+    assert_eq!(quiet(&mut decider, 330..400, &[]).len(), 1, "and is over when it does not");
+}
+
 #[test]
 fn a_name_that_is_open_is_not_taken_twice() {
     let mut decider = Decider::new();

@@ -21,13 +21,14 @@ pub(super) fn read(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
         let Some((key, value, behind)) = pair(header.message) else { break };
         match key {
             "time" | "ts" | "t" | "timestamp" | "@timestamp" => {
-                header.time = header.time.or(stamp::of_field(value, record_ms));
+                let Some(time) = stamp::of_field(value, record_ms) else { break };
+                header.time = header.time.or(Some(time));
                 is_header = true;
             }
             "level" | "lvl" | "severity" => {
-                let level = level::of_field(value, Scale::Logger);
-                is_header |= level.is_some();
-                header.level = header.level.or(level);
+                let Some(level) = level::of_field(value, Scale::Logger) else { break };
+                header.level = header.level.or(Some(level));
+                is_header = true;
             }
             "host" | "hostname" => header.host = header.host.or(Some(value)),
             "caller" | "source" | "logger" => {}

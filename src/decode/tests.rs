@@ -271,7 +271,8 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("time=2026-11-23T08:01:24.1Z level=WARN msg=\"no stock\" item=7", "msg=\"no stock\" item=7", Level::Warn, None),
     ("level=error ts=1795420884.1 caller=main.go:12 msg=refused", "msg=refused", Level::Error, None),
     ("time=\"2026-11-23T08:01:24Z\" level=info msg=x", "msg=x", Level::Info, None),
-    ("time=3 ms level=low", "ms level=low", Level::Info, None),
+    ("time=3 ms level=low", "time=3 ms level=low", Level::Info, None),
+    ("t=5 level=error msg=x", "t=5 level=error msg=x", Level::Error, None),
     ("user=7 level=warn msg=x", "user=7 level=warn msg=x", Level::Warn, None),
     ("source=a caller=b c", "source=a caller=b c", Level::Info, None),
     // Classes with the number of a line

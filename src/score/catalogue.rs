@@ -3,7 +3,7 @@
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
 //! longest time. A flood of new names so displaces itself and not what is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate, TEMPLATE_BYTES_MAX
 use super::side_by_side::for_each_template;
 use super::suitability::{Counts, Suitability, Unsuitable};
 use super::{ClosedSecond, TemplateFacts};
-use crate::record::{Second, Service, TemplateId};
+use crate::record::{Level, Second, Service, TemplateId};
 use crate::template::{Masks, Merge, Merges};
-use crate::vectorise::{Cell, Sample, Walk};
+use crate::vectorise::{Cell, OTHER_SERVICES, Sample, TemplateTally, Walk};
 
 /// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates.
 pub const TEMPLATE_BYTES_PER_SERVICE_MAX: usize = 8 << 20;
@@ -25,6 +25,8 @@ const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / TEMPLATE_BYTE
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
+/// How many kinds of an unsuitable service are remembered that came once; then they are forgotten.
+const STRANGERS_MAX: usize = 4_096;
 /// A template of one line is dead after this time: a day.
 const DEAD_SECONDS: i64 = 86_400;
 /// A service, as the models know it: never given to another one.
@@ -46,25 +48,47 @@ pub struct KnownService {
     templates: BTreeMap<TemplateId, KnownTemplate>,
     merges: Merges,
     suitability: Suitability,
+    /// Kinds that were seen once while the service was unsuitable.
+    strangers: BTreeSet<TemplateId>,
 }
 
 impl KnownService {
     fn new(number: ServiceNumber, now: Second) -> Self {
         let (lines, templates, merges) = (Decayed::new(now), BTreeMap::new(), Merges::default());
         let suitability = Suitability::new(now);
-        Self { number, birth: now, last_seen: now, trained_lines: 0, lines, templates, merges, suitability }
+        let strangers = BTreeSet::new();
+        Self { number, birth: now, last_seen: now, trained_lines: 0, lines, templates, merges, suitability, strangers }
     }
 
-    /// Of an unsuitable service, lines of kinds that are not known are no templates any more, but other lines. Returns how many
-    /// kinds these were.
+    /// Of an unsuitable service, lines of kinds that are not known are no templates any more, but other lines: unless they are errors,
+    /// or come in a second second, which a dump's do not. Returns how many kinds these were.
     fn coarsen(&mut self, cell: &mut Cell, masks: &Masks) -> u64 {
         if !self.unsuitable().is_some_and(Unsuitable::coarsens) {
+            self.strangers.clear();
             return 0;
         }
-        cell.keep_templates(|id, tally| {
+        let is_known = |(&id, tally): (&TemplateId, &TemplateTally)| {
             let joins = |text: &Arc<str>| self.merges.joins(id, text, masks);
-            self.merges.contains(id) || self.templates.contains_key(&id) || tally.skeleton.as_ref().is_some_and(joins)
-        })
+            tally.level() >= Level::Error
+                || self.merges.contains(id)
+                || self.templates.contains_key(&id)
+                || tally.skeleton.as_ref().is_some_and(joins)
+        };
+        let mut strange: Vec<TemplateId> =
+            cell.templates.iter().filter(|&template| !is_known(template)).map(|(&id, _)| id).collect();
+        // In their order, for what is forgotten depends on it.
+        strange.sort_unstable();
+        strange.retain(|id| {
+            if self.strangers.len() >= STRANGERS_MAX {
+                self.strangers.clear();
+            }
+            let is_first = !self.strangers.remove(id);
+            if is_first {
+                self.strangers.insert(*id);
+            }
+            is_first
+        });
+        cell.keep_templates(|id| strange.binary_search(&id).is_err())
     }
 
     /// Counts a second for the checks of suitability, and makes them where they are due.
@@ -91,10 +115,12 @@ impl KnownService {
         counts
     }
 
-    /// Forgets the templates of one line: what a dump left before it was recognised would make the tests of all others stricter.
+    /// Forgets the templates of one line: what a dump left before it was recognised would make the tests of all others stricter. Not
+    /// those of this second, which are still to be judged, nor errors.
     fn forget_rare(&mut self, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
+        let is_rest = |known: &KnownTemplate| known.is_rare(now) && known.birth < now && known.level < Level::Error;
         let rare: Vec<TemplateId> =
-            self.templates.iter().filter(|(_, known)| known.is_rare(now)).map(|(&id, _)| id).collect();
+            self.templates.iter().filter(|(_, known)| is_rest(known)).map(|(&id, _)| id).collect();
         for id in rare {
             self.templates.remove(&id);
             gone.push((self.number, id));
@@ -269,7 +295,9 @@ impl Catalogue {
             merged.extend(merges.into_iter().map(named));
             let met = known.templates.len();
             known.meet(cell, now);
-            known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
+            if *service.name != *OTHER_SERVICES {
+                known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
+            }
             if known.unsuitable() != verdict {
                 if known.unsuitable().is_some_and(Unsuitable::coarsens) {
                     known.forget_rare(now, &mut gone.templates);
@@ -377,9 +405,8 @@ impl Catalogue {
         now: Second,
     ) -> Option<(TemplateFacts, Option<&Sample>)> {
         let known = self.services.get(service)?.templates.get(&id)?;
-        let first_seen = known.first.as_ref().map_or(known.birth.start(), |sample| sample.time.min(known.birth.end()));
-        let facts =
-            TemplateFacts { id, text: known.text(), is_new: known.birth == now, first_seen, level: known.level };
+        let (is_new, first_seen) = (known.birth == now, known.first_seen());
+        let facts = TemplateFacts { id, text: known.text(), is_new, first_seen, level: known.level };
         Some((facts, known.sample()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::decay::{Decayed, WEEK_SECONDS};
-use crate::record::{Level, Second};
+use crate::record::{Level, Second, StreamTime};
 use crate::vectorise::{SAMPLE_BYTES_MAX, Sample, TemplateTally, beginning, with_ellipsis};
 
 /// For how long a template keeps the gravest level it was seen at, in seconds: a day.
@@ -91,7 +91,7 @@ impl KnownTemplate {
         self.has_changed = true;
         self.birth = self.birth.min(other.birth);
         self.last_seen = self.last_seen.max(other.last_seen);
-        self.level = self.level.max(other.level);
+        (self.level, self.level_seen) = (self.level, self.level_seen).max((other.level, other.level_seen));
         self.lines.add(other.lines.at(now, HALF_LIFE_SECONDS), now, HALF_LIFE_SECONDS);
         self.text = Some(shown(text));
         self.first = self.first.take().into_iter().chain(other.first).min();
@@ -108,6 +108,11 @@ impl KnownTemplate {
         let samples = self.first.iter().chain(&self.recent).map(|sample| sample.text.len());
         let texts = self.text.iter().map(|text| text.len()).chain(samples);
         (FIXED_BYTES + texts.sum::<usize>()).min(TEMPLATE_BYTES_MAX)
+    }
+
+    /// When its first line was, as far as is known.
+    pub fn first_seen(&self) -> StreamTime {
+        self.first.as_ref().map_or(self.birth.start(), |sample| sample.time.min(self.birth.end()))
     }
 
     /// Its skeleton's text; the sample's where no skeleton was announced. Where it is not all of it, it ends with an ellipsis.

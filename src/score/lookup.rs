@@ -30,7 +30,7 @@ pub struct Lookup {
 pub struct Entry {
     /// Its text, not redacted.
     pub text: Arc<str>,
-    /// The gravest level of late.
+    /// The gravest level that it had lately.
     pub level: Level,
     /// When it was first seen.
     pub first_seen: StreamTime,
@@ -38,7 +38,8 @@ pub struct Entry {
     pub aliases: Vec<TemplateId>,
 }
 
-/// What is to be told after this second, in the order of services: first what is taken back. O(templates with lines in it).
+/// What is to be told after this second, in the order of services: first what is taken back. O(templates with lines in it, and for
+/// each that is told the aliases of its service).
 pub(super) fn to_tell(now: Second, known: &Known<'_>) -> Vec<Lookup> {
     let gone = known.merged.iter().filter(|merged| merged.was_told);
     let mut lookups: Vec<Lookup> =
@@ -49,7 +50,7 @@ pub(super) fn to_tell(now: Second, known: &Known<'_>) -> Vec<Lookup> {
             let entry = Entry {
                 text: sight.known.text(),
                 level: sight.known.level,
-                first_seen: sight.known.birth.start(),
+                first_seen: sight.known.first_seen(),
                 aliases: aliases.take(ALIASES_TOLD_MAX).collect(),
             };
             lookups.push(Lookup { service: active.service.clone(), id: sight.id, entry: Some(entry) });

@@ -65,7 +65,7 @@ pub(super) struct Rates {
 impl Detect for Rates {
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement) {
         let now = second.second;
-        self.merge(now, known, told);
+        self.merge(second, known, told);
         self.forget(known);
         if second.is_partial {
             self.is_blind = true;
@@ -109,13 +109,19 @@ impl Detect for Rates {
 }
 
 impl Rates {
-    fn merge(&mut self, now: Second, known: &Known<'_>, told: &Told) {
+    fn merge(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told) {
+        let (now, is_blind) = (second.second, self.is_blind || second.is_partial);
         for merged in &known.merged {
             let Some(rates) = self.services.get_mut(&merged.number) else { continue };
-            let Some(series) = rates.templates.remove(&merged.from) else { continue };
+            let Some(mut series) = rates.templates.remove(&merged.from) else { continue };
             match rates.templates.entry(merged.into) {
                 Entry::Vacant(place) => drop(place.insert(series)),
-                Entry::Occupied(mut place) => place.get_mut().absorb(series, now, told.of(&merged.service)),
+                Entry::Occupied(mut place) => {
+                    if is_blind {
+                        [place.get_mut(), &mut series].into_iter().for_each(|series| series.pass_over(now));
+                    }
+                    place.get_mut().absorb(series, now, told.of(&merged.service));
+                }
             }
         }
     }

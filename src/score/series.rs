@@ -125,6 +125,12 @@ impl Series {
     pub(super) fn absorb(&mut self, mut other: Self, now: Second, told: &[Window]) {
         self.step(now, 0, told);
         other.step(now, 0, told);
+        // Of what stopped, and was adopted, nothing is expected; nor does it bring what was.
+        match (self.dormant, other.dormant) {
+            (true, false) => self.baselines = [Baseline::default(); 3],
+            (false, true) => other.baselines = [Baseline::default(); 3],
+            _ => {}
+        }
         let mut moments: BTreeMap<Second, (u64, f64)> = BTreeMap::new();
         for moment in self.moments.iter().chain(&other.moments) {
             let (lines, counted) = moments.entry(moment.second).or_default();
@@ -149,7 +155,10 @@ impl Series {
     /// What was between is not known, so it is not learnt either.
     pub(super) fn pass_over(&mut self, now: Second) {
         self.learn_from(now);
-        self.go_on(now);
+        // Of what is hardly expected nothing can be missed, and most series are such.
+        if self.expect(WINDOWS_SECONDS.len() - 1).mean >= 1.0 {
+            self.go_on(now);
+        }
     }
 
     fn learn_from(&mut self, now: Second) {

@@ -24,6 +24,10 @@ const TEMPLATES_MIN: u64 = 50;
 const WINDOW_SECONDS: i64 = 10;
 /// A new service is looked at after as many seconds, when most of what it writes was seen once, but before any of it is told.
 const FIRST_AFTER_SECONDS: i64 = WARM_UP_SECONDS - 60;
+/// A window of what is taken for a dump is over after as many seconds, however few its lines.
+const LONG_WINDOW_SECONDS: i64 = 60;
+/// A verdict begins after as many windows in a row that find it: one burst of new kinds is an incident, no dump.
+const WINDOWS_TO_BEGIN: u8 = 2;
 /// A verdict ends after as many windows in a row that do not confirm it.
 const WINDOWS_TO_END: u8 = 6;
 
@@ -116,7 +120,7 @@ impl Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Suitability {
     verdict: Option<Unsuitable>,
-    /// Windows in a row that did not confirm it.
+    /// Windows in a row that found otherwise.
     unconfirmed: u8,
     since: Second,
     lines: u64,
@@ -145,7 +149,11 @@ impl Suitability {
 
     /// When the window began that can be judged now; `None` where that needs more lines or seconds.
     pub(super) fn due(&self, now: Second) -> Option<Second> {
-        (self.lines >= LINES_MIN && now.since(self.since) >= WINDOW_SECONDS).then_some(self.since)
+        let seconds = now.since(self.since);
+        let is_over = self.lines >= LINES_MIN && seconds >= WINDOW_SECONDS;
+        // Who writes less than a dump does is no dump.
+        (is_over || self.verdict.is_some_and(Unsuitable::coarsens) && seconds >= LONG_WINDOW_SECONDS)
+            .then_some(self.since)
     }
 
     /// Judges the window that is over, of whose lines and first sights are known already, and begins the next one.
@@ -156,7 +164,7 @@ impl Suitability {
         let found = counts.verdict_above(lines_per_kind);
         self.unconfirmed = if found == self.verdict { 0 } else { self.unconfirmed + 1 };
         let is_graver = found.is_some_and(|found| self.verdict.is_none_or(|verdict| found < verdict));
-        if is_graver || self.unconfirmed >= WINDOWS_TO_END {
+        if self.unconfirmed >= if is_graver { WINDOWS_TO_BEGIN } else { WINDOWS_TO_END } {
             (self.verdict, self.unconfirmed) = (found, 0);
         }
         (self.since, self.lines, self.first_sights) = (now, 0, 0);
@@ -187,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_begins_at_once_and_ends_after_a_while() {
+    fn a_verdict_begins_with_two_windows_and_ends_after_a_while() {
         let (mut suitability, mut now) = (Suitability::new(Second(0)), Second(FIRST_AFTER_SECONDS));
         let templates = Counts { templates: 10, ..Counts::default() };
         let mut fresh = suitability;
@@ -203,7 +211,9 @@ mod tests {
             suitability.verdict()
         };
         assert_eq!(window(99, 99), None);
-        assert_eq!(window(1, 0), Some(Unsuitable::ManyTemplates), "a hundred lines since the last verdict");
+        assert_eq!(window(1, 0), None, "a burst of new kinds is no dump");
+        assert_eq!((window(100, 20), window(100, 90)), (None, None), "nor is another one later");
+        assert_eq!(window(100, 90), Some(Unsuitable::ManyTemplates));
         for _ in 0..20 {
             assert_eq!(window(100, 26), Some(Unsuitable::ManyTemplates), "not clearly over");
         }
@@ -212,5 +222,11 @@ mod tests {
         }
         assert_eq!(window(100, 20), None);
         assert_eq!(window(100, 50), None, "half is not yet too many");
+        assert_eq!((window(100, 90), window(100, 90)), (None, Some(Unsuitable::ManyTemplates)));
+        for _ in 0..6 {
+            (0..5).for_each(|_| assert!(window(1, 1).is_some()));
+            window(1, 1);
+        }
+        assert_eq!(window(1, 1), None, "who writes so little is no dump any more");
     }
 }

@@ -748,11 +748,21 @@ fn a_source_whose_lines_are_all_new_is_counted_in_sums_and_disturbs_nobody() {
         dump(world, 300);
     });
     assert!(beside.alarms().iter().any(|found| found.feature == volume));
-    // It becomes a log again.
+    // An error of a new kind is found all the same.
+    beside.found.clear();
+    beside.run(20, |world| {
+        second(world);
+        dump(world, 20);
+        if world.now.0 % 20 == 0 {
+            world.lines("dump", 99, Level::Fatal, 1);
+        }
+    });
+    let fatal = |found: &Finding| found.kind == Kind::NewTemplate && found.feature.service == service;
+    assert!(beside.alarms().iter().any(fatal), "{:?}", beside.found);
+    // It becomes a log again, of many kinds that nobody knows.
     let log = |world: &mut World| {
         second(world);
-        world.lines("dump", 7, Level::Info, 15);
-        world.lines("dump", 10, Level::Info, 5);
+        (100..130).for_each(|template| world.lines("dump", template, Level::Info, 1));
     };
     beside.run(50, log);
     assert!(beside.scorer.catalogue().unsuitable().contains_key(&service), "not at once");
@@ -773,6 +783,23 @@ fn a_source_whose_lines_are_all_new_is_counted_in_sums_and_disturbs_nobody() {
             .map(|found| found.kind)
             .any(|kind| news(&kind))
     );
+}
+
+/// What stopped, and was adopted as gone, is not expected of the template that it is merged into.
+#[test]
+fn what_stopped_is_not_expected_of_what_it_became_a_part_of() {
+    let (start, mut now) = (Second(START), Second(START));
+    let (mut gone, mut alive) = (series::Series::new(start), series::Series::new(start));
+    for second in 0..2_000 {
+        now = now.plus(1);
+        gone.step(now, if second < 1_000 { 10 } else { 0 }, &[]);
+        alive.step(now, 1, &[]);
+    }
+    gone.adopt(now);
+    assert!(gone.dormant);
+    let expected = alive.expect(2).mean;
+    gone.absorb(alive, now, &[]);
+    assert!((gone.expect(2).mean - expected).abs() < 0.1 * expected, "{} of {expected}", gone.expect(2).mean);
 }
 
 #[test]

@@ -5,9 +5,11 @@
 //! the first second behind the moment every episode that is still open is told as a trigger, for someone has to know that it is
 //! on. One that has ended by then is never told, and no resolve without its trigger.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Decider, Message, Models, Status};
+use crate::decide::{Decider, EpisodeId, Message, Models, Status};
 use crate::record::{Second, StreamTime};
 use crate::score::Severity;
 
@@ -86,7 +88,9 @@ impl GoingLive {
         self.is_passed = true;
         // What opens in this second tells itself; a trigger of an episode that was open before stands for all said of it.
         let mut published = decider.tell_open_again(second, models);
-        published.extend(messages.into_iter().filter(is_trigger));
+        let opened: BTreeSet<EpisodeId> =
+            messages.iter().filter(|m| is_trigger(m)).map(|message| message.episode).collect();
+        published.extend(messages.into_iter().filter(|message| opened.contains(&message.episode)));
         published
     }
 }
@@ -96,7 +100,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::decide::EpisodeId;
     use crate::decode::Format;
     use crate::record::{Offset, Partition, Record, TimeBasis, Topic};
     use crate::stage::{Judge, Observer};

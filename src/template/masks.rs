@@ -5,8 +5,8 @@
 //!
 //! # Invariants
 //!
-//! * Without masks nothing is searched and every id is what it was. With masks their names and patterns are part of the seed of the
-//!   ids ([`Masks::seed`]), so ids of different masks do not mix.
+//! * Without masks nothing is searched. The id of a line in which no mask finds anything is what it is without masks: who adds a mask
+//!   makes new kinds only of the lines that it is about.
 //! * What is found does not overlap, is not empty, lies on boundaries of characters, and comes in rising order.
 //!
 //! # Limits
@@ -20,9 +20,7 @@ use std::sync::Arc;
 use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-use super::skeleton::RULES_VERSION;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The most masks there may be.
 pub const MASKS_MAX: usize = 64;
@@ -84,23 +82,18 @@ pub(super) struct Masked {
 }
 
 /// The masks of a configuration; none by default. Two are equal if they have the same names and patterns in the same order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Masks {
     names: Vec<Arc<str>>,
     /// `None` where there are no masks.
     automaton: Option<Regex>,
-    seed: u64,
-}
-
-impl Default for Masks {
-    fn default() -> Self {
-        Self { names: Vec::new(), automaton: None, seed: RULES_VERSION }
-    }
+    /// A hash of all names and patterns; 0 without any.
+    identity: u64,
 }
 
 impl PartialEq for Masks {
     fn eq(&self, other: &Self) -> bool {
-        self.seed == other.seed && self.names == other.names
+        self.identity == other.identity && self.names == other.names
     }
 }
 
@@ -126,7 +119,7 @@ impl Masks {
             return Ok(Self::default());
         }
         let automaton = automaton(&patterns).ok_or_else(|| MaskError::Large(first_too_large(&names, &patterns)))?;
-        Ok(Self { names, automaton: Some(automaton), seed: xxh3_64_with_seed(identity.as_bytes(), RULES_VERSION) })
+        Ok(Self { names, automaton: Some(automaton), identity: xxh3_64(identity.as_bytes()) })
     }
 
     /// Whether there are none.
@@ -134,9 +127,9 @@ impl Masks {
         self.names.is_empty()
     }
 
-    /// What ids are seeded with: [`RULES_VERSION`] without masks, else a hash of it and of all names and patterns.
-    pub fn seed(&self) -> u64 {
-        self.seed
+    /// A hash of all names and patterns, in their order.
+    pub fn identity(&self) -> u64 {
+        self.identity
     }
 
     /// What the masks find in a line.
@@ -247,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn ids_depend_on_the_masks_and_without_any_are_what_they_were() {
-        let line = "nothing that a mask would match";
-        let id = |masks: &[(&str, &str)]| skeletoniser(masks).skeletonise(line).id;
-        assert_eq!(id(&[]), Skeletoniser::new().skeletonise(line).id);
-        assert_eq!(id(&[ORDER]), id(&[ORDER]));
-        let others = [id(&[]), id(&[ORDER]), id(&[("ORDERS", ORDER.1)]), id(&[("ORDER", "x")])];
-        assert!(others.iter().enumerate().all(|(index, one)| !others.iter().skip(index + 1).any(|other| one == other)));
+    fn the_id_of_a_line_depends_on_what_is_found_in_it() {
+        let id = |masks: &[(&str, &str)], line: &str| skeletoniser(masks).skeletonise(line).id;
+        let others = "nothing that a mask would match";
+        assert_eq!(id(&[], others), id(&[ORDER], others));
+        let [plain, named, otherwise] =
+            [&[][..], &[ORDER], &[("ORDERS", ORDER.1)]].map(|masks| id(masks, "order ord-123456 x"));
+        assert!(plain != named && named != otherwise && otherwise != plain);
     }
 
     #[test]

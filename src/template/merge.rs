@@ -260,8 +260,11 @@ impl Merges {
         for id in gone {
             self.aliases.remove(&id);
         }
+        let mut merged = std::mem::take(&mut self.merged);
+        // What a gap was merged into may be part of another one by now.
+        merged.retain(|_, into| self.lines.contains_key(&self.resolve(*into)));
+        self.merged = merged;
         let lines = &self.lines;
-        self.merged.retain(|_, into| lines.contains_key(into));
         self.gaps.retain(|_, filling| lines.contains_key(&filling.template));
     }
 

@@ -12,9 +12,8 @@
 //!
 //! # Identity
 //!
-//! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`] and the masks, where
-//! there are any ([`Masks`]). So it is the same
-//! in every process, order and restart, and ids of different rules do not mix. The text that is hashed is the whole one,
+//! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`]. So it is the same in every
+//! process, order and restart, and ids of different rules do not mix. The text that is hashed is the whole one,
 //! also where [`Skeleton::text`] is cut.
 //!
 //! # Invariants

@@ -11,7 +11,7 @@ use super::kind::{ParameterKind, is_plainly_literal, is_unit, kind, kind_with_co
 use super::masks::{Masked, Masks};
 
 /// The version of the rules that make skeletons. Whoever changes what any skeleton looks like raises it: ids of
-/// different versions then differ, and old templates age away instead of being taken for new ones.
+/// different versions then differ, and snapshots of the version before are not read: what is new is learnt anew.
 pub const RULES_VERSION: u64 = 3;
 
 /// The longest text of a skeleton, in bytes. What is beyond is not shown, but is part of the identity.
@@ -97,7 +97,7 @@ impl Skeletoniser {
         self.text.clear();
         self.parameters.clear();
         Builder::new(message, &mut self.text, &mut self.parameters).read_line(&self.masked);
-        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), self.masks.seed()));
+        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), RULES_VERSION));
         self.text.truncate(self.text.floor_char_boundary(SKELETON_BYTES_MAX));
         Skeleton { id, text: &self.text, parameters: &self.parameters }
     }

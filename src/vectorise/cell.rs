@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX, with_ellipsis};
-use crate::record::{Level, Offset, Partition, StreamTime, TemplateId, TimeBasis};
+use crate::record::{Level, Offset, Partition, StreamTime, TemplateId};
 
 /// One line as an example of its template.
 ///
@@ -158,16 +158,6 @@ impl Cell {
         own.filter_map(|level| self.lines.get(level.index())).sum()
     }
 
-    /// What the times of most of its lines rest on.
-    pub fn time_basis(&self) -> TimeBasis {
-        let [create, append] = self.by_kafka_time;
-        match self.total() + self.late {
-            total if (create + append) * 2 <= total => TimeBasis::Log,
-            _ if create >= append => TimeBasis::KafkaCreate,
-            _ => TimeBasis::KafkaAppend,
-        }
-    }
-
     /// Counts the lines of the template `from` as lines of `into`, of which this may be the skeleton's text. What `from`
     /// announced goes.
     pub fn rename_template(&mut self, from: TemplateId, into: TemplateId, skeleton: Option<Arc<str>>) {
@@ -177,10 +167,10 @@ impl Cell {
     }
 
     /// Counts the lines of those templates of which this is not true as lines without one; returns how many templates went.
-    pub fn keep_templates(&mut self, mut is_kept: impl FnMut(TemplateId, &TemplateTally) -> bool) -> u64 {
+    pub fn keep_templates(&mut self, is_kept: impl Fn(TemplateId) -> bool) -> u64 {
         let (mut gone, mut lines) = (0, 0);
         self.templates.retain(|&id, tally| {
-            let keep = is_kept(id, tally);
+            let keep = is_kept(id);
             if !keep {
                 gone += 1;
                 lines += tally.total();

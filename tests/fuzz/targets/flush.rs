@@ -11,6 +11,10 @@ fuzz_target!(|bytes: &[u8]| {
     let encoded = flush.encode();
     assert_eq!(Flush::decode(&encoded).ok().as_ref(), Some(&flush));
     let (mut judge, mut messages) = (Judge::new(), Vec::new());
+    judge.flush(Flush::decode_for_judge(bytes).expect("it was read before"), &mut messages);
+    // Again, into a judge that was restored.
+    let snapshot = judge.snapshot().expect("a state can be written");
+    let mut judge = Judge::restore(&snapshot).expect("and read");
     judge.flush(flush, &mut messages);
     judge.end_of_input(&mut messages);
 });
