@@ -239,10 +239,11 @@ impl Task for Judging {
 
     fn committed(&mut self, is_last: bool) {
         let Some(snapshotter) = &mut self.snapshotter else { return };
+        let last_chance = is_last.then(Snapshotter::last_chance);
         for (partition, judged) in &self.judges {
             // Behind the committed offset a snapshot has nothing to shorten, and beyond it nothing is committed.
             if judged.position == judged.committed && judged.position >= judged.live_from {
-                snapshotter.offer(partition, &judged.judge, judged.position, is_last);
+                snapshotter.offer(partition, &judged.judge, judged.position, last_chance);
             }
         }
     }

@@ -6,6 +6,8 @@
 mod decode;
 mod fields;
 mod proto;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
