@@ -184,7 +184,7 @@ fn resolve_doubt<C: Connection>(
 mod tests {
     use super::*;
     use crate::record::{Offset, Topic};
-    use crate::stream::log::{Now, Rebalance, Taker};
+    use crate::stream::log::{Now, Rebalance, Retained, Taker};
 
     /// A connection whose sends end as they are told to, and which knows what was committed.
     struct Scripted {
@@ -218,7 +218,7 @@ mod tests {
         fn rebalance(&mut self) -> Option<Rebalance> {
             None
         }
-        fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+        fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
             Ok(Vec::new())
         }
         fn assign(&mut self, _: &[(Partition, Offset)]) -> Result<(), CommitError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::Snapshotter;
-use super::log::{Committed, Incoming, Transaction};
+use super::log::{Committed, Incoming, Retained, Transaction};
 use super::task::Task;
 use super::unheard::Unheard;
 use crate::decide::rfc3339;
@@ -111,7 +111,12 @@ impl Task for Judging {
     /// What a tally would have changed would be missing in all that follows.
     const SETS_ASIDE: bool = false;
 
-    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+    fn assign(
+        &mut self,
+        partition: &Partition,
+        committed: Option<&Committed>,
+        Retained { first, .. }: Retained,
+    ) -> Offset {
         let live_from = committed.map_or(first, |committed| committed.offset);
         let restored = committed.and_then(|committed| self.snapshotter.as_mut()?.restore(partition, committed.offset));
         let (judge, from) = restored.unwrap_or_else(|| (Judge::new(), first));

@@ -211,8 +211,8 @@ impl<L: Log, T: Task> Worker<L, T> {
     /// Has the task begin with partitions at what was committed of them.
     fn begin(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, CommitError> {
         let mut positions = Vec::with_capacity(partitions.len());
-        for (partition, committed, first) in self.log.committed(partitions)? {
-            let from = self.task.assign(&partition, committed.as_ref(), first);
+        for (partition, committed, there) in self.log.committed(partitions)? {
+            let from = self.task.assign(&partition, committed.as_ref(), there);
             debug!(%partition, from = from.0, "assigned");
             positions.push((partition, from));
         }

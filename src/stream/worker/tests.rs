@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::record::{Record, Topic};
-use crate::stream::log::{Committed, Now};
+use crate::stream::log::{Committed, Now, Retained};
 
 fn partition() -> Partition {
     Partition::new(Topic::new("logs"), 0)
@@ -41,8 +41,8 @@ impl Log for TenRecords {
         self.rebalances.pop_front()
     }
 
-    fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
-        Ok(vec![(partition(), self.committed.clone(), Offset(0))])
+    fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
+        Ok(vec![(partition(), self.committed.clone(), Retained { first: Offset(0), end: Offset(10) })])
     }
 
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
@@ -90,8 +90,8 @@ impl<const SETS_ASIDE: bool> Task for Shaky<SETS_ASIDE> {
     const NAME: &'static str = "shaky";
     const SETS_ASIDE: bool = SETS_ASIDE;
 
-    fn assign(&mut self, _: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
-        committed.map_or(first, |committed| committed.offset)
+    fn assign(&mut self, _: &Partition, committed: Option<&Committed>, there: Retained) -> Offset {
+        committed.map_or(there.first, |committed| committed.offset)
     }
 
     fn revoke(&mut self, _: &Partition) {}

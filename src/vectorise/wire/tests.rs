@@ -108,8 +108,17 @@ fn flush() -> impl Strategy<Value = Flush> {
     let roster = btree_map((0..4).prop_map(|topic| Topic::new(&format!("logs-{topic}"))), any::<u32>(), 0..3);
     let cut =
         (partition(), option::of(time())).prop_map(|(partition, complete_until)| Cut { partition, complete_until });
-    (roster, cells, vec(progress(), 0..3), vec(cut, 0..3), option::of(time()))
-        .prop_map(|(roster, cells, progress, cuts, live_from)| Flush { roster, cells, progress, cuts, live_from })
+    let history_ends = btree_map(partition(), any::<i64>().prop_map(Offset), 0..3);
+    (roster, cells, vec(progress(), 0..3), vec(cut, 0..3), option::of(time()), history_ends).prop_map(
+        |(roster, cells, progress, cuts, live_from, history_ends)| Flush {
+            roster,
+            cells,
+            progress,
+            cuts,
+            live_from,
+            history_ends,
+        },
+    )
 }
 
 proptest! {
