@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
@@ -14,11 +13,12 @@ use tracing::{debug, error};
 
 use super::consumer::Events;
 use super::producer::Transactions;
+use super::record::record_of;
 use super::refusal::{failed, missing_right};
 use super::{Role, client, describe};
 use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, wall_clock_ms};
-use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis};
+use crate::record::{Offset, Partition, StreamTime};
 use crate::stream::commit::{Connection, commit_whole};
 use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Retained, Taker, Transaction};
 
@@ -207,17 +207,11 @@ fn hand_out(
     let Some(assigned) = assigned.get_mut(index) else { return ControlFlow::Continue(()) };
     *last_read = index;
     assigned.read_since_statistics = true;
-    let timestamp = match message.timestamp() {
-        Timestamp::CreateTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaCreate)),
-        Timestamp::LogAppendTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaAppend)),
-        Timestamp::NotAvailable => None,
-    };
-    let record = Record { offset: Offset(message.offset()), timestamp, value: message.payload() };
     let headers = || match message.headers() {
         Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
         None => Vec::new(),
     };
-    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
+    each(&assigned.partition, &Incoming { record: record_of(message), key: message.key(), headers: &headers })
 }
 
 /// The first offset whose record has this timestamp or a later one; `None` where there is none yet.
