@@ -137,16 +137,12 @@ fn supervise<T: Task>(
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                // A producer that was frozen for long is fenced once, by the broker. A member of the group is fenced by a namesake, now
-                // and then by a broker that was away.
-                let is_namesake = error.to_string().contains("FencedInstanceId");
-                if is_namesake || matches!(error, WorkerError::Fenced(_)) {
+                // By a namesake, now and then by a broker that was away.
+                if matches!(error, WorkerError::Fenced(_)) {
                     if fencings.are_too_many(Instant::now()) {
                         return Err(namesake(&shared.config.kafka.instance));
                     }
-                    if is_namesake || pause > PAUSES.0 {
-                        error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
-                    }
+                    error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
                 }
                 if shared.stop.is_requested() {
                     warn!(reason = %error, "stopped without the last commit: it is read again");
