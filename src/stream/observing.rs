@@ -111,6 +111,14 @@ impl Observing {
         Self { thread, pace, ..self }
     }
 
+    /// The same, where what was read before broke off.
+    pub fn after_an_outage(mut self, was_away: bool) -> Self {
+        if was_away {
+            self.observer.drop_all();
+        }
+        self
+    }
+
     /// The same, of which partitions begin in the past of which nothing is committed: events are published from this moment on.
     pub fn live_from(self, live_from: Option<StreamTime>) -> Self {
         Self { live_from, ..self }
