@@ -42,7 +42,7 @@ impl Decider {
 
     /// Decides a second: what opens, changes and closes at its end, in the order of opening. Seconds rise; between empty ones
     /// any number may be left out.
-    pub fn step(&mut self, closed: &ClosedSecond, judgement: Judgement, models: &impl Models) -> Vec<Message> {
+    pub fn step(&mut self, closed: &ClosedSecond, mut judgement: Judgement, models: &impl Models) -> Vec<Message> {
         let second = closed.second;
         let read = merged(closed.cells.values().map(|cell| &cell.ranges));
         if !read.is_empty() {
@@ -54,7 +54,7 @@ impl Decider {
             }
             self.memory.merge(service, *from, *into);
         }
-        for finding in in_order(judgement.findings) {
+        for finding in in_order(std::mem::take(&mut judgement.findings)) {
             match finding.severity {
                 Severity::Info => self.take_notice(finding),
                 _ => self.take(finding),
@@ -62,7 +62,7 @@ impl Decider {
         }
         self.name_drafts(second);
         for episode in &mut self.open {
-            episode.observe(closed, &judgement.adopted);
+            episode.observe(closed, &judgement);
         }
         self.speak(second, models)
     }

@@ -11,7 +11,7 @@ use super::message::{Change, Reason, Recurrence};
 use super::parts::Parts;
 use super::symptom::{End, Symptom, first_evidence};
 use crate::record::{Second, Service, TemplateId};
-use crate::score::{ClosedSecond, Detector, Direction, Feature, Finding, Kind, Severity, Subject, Window};
+use crate::score::{ClosedSecond, Detector, Direction, Feature, Finding, Judgement, Kind, Severity, Subject, Window};
 
 /// How many symptoms an episode holds; what joins beyond it is only counted.
 pub const SYMPTOMS_MAX: usize = 64;
@@ -250,14 +250,14 @@ impl Episode {
         self.closing.is_some()
     }
 
-    /// What this second says of its symptoms; those in `adopted` are normal now.
-    pub(super) fn observe(&mut self, closed: &ClosedSecond, adopted: &[Feature]) {
+    /// What this second says of its symptoms; those that were adopted are normal now.
+    pub(super) fn observe(&mut self, closed: &ClosedSecond, judgement: &Judgement) {
         for (feature, symptom) in &mut self.symptoms {
             symptom.observe(closed.second, closed.cells.get(&feature.service));
-            if closed.is_partial {
+            if judgement.blind.contains(&feature.service) {
                 symptom.pass_over(closed.second);
             }
-            if adopted.contains(feature) {
+            if judgement.adopted.contains(feature) {
                 symptom.end = Some(End::Absorbed);
             }
             symptom.settle(closed.second);

@@ -99,7 +99,7 @@ pub(crate) fn second(at: i64, lines: &[(&str, u64)]) -> ClosedSecond {
         cell.templates.insert(TemplateId(id), TemplateTally { lines: [0, 0, 3, 0, 0, 0], ..TemplateTally::default() });
         cell.ranges.insert(Partition::new(Topic::new("logs.app"), 3), (Offset(at), Offset(at + 2)));
     }
-    ClosedSecond { second: Second(START + at), cells, is_partial: false }
+    ClosedSecond { second: Second(START + at), cells, missing: BTreeSet::new() }
 }
 
 fn judgement(findings: Vec<Finding>) -> Judgement {
@@ -241,7 +241,7 @@ fn what_is_counted_on_a_resolve_is_what_the_models_count() {
         step(&mut decider, 0, vec![finding(0, "a", subject, kind, Severity::Error)]);
         let cells = BTreeMap::from([(service.clone(), cell.clone())]);
         decider.step(
-            &ClosedSecond { second: Second(START + 1), cells, is_partial: false },
+            &ClosedSecond { second: Second(START + 1), cells, missing: BTreeSet::new() },
             Judgement::default(),
             &Known,
         );
@@ -258,7 +258,7 @@ fn what_is_counted_on_a_resolve_is_what_the_models_count() {
         let second = ClosedSecond {
             second: Second(START + at),
             cells: BTreeMap::from([(service.clone(), cell)]),
-            is_partial: false,
+            missing: BTreeSet::new(),
         };
         decider.step(&second, Judgement::default(), &Known);
     }
@@ -400,8 +400,8 @@ fn what_is_wrong_does_not_recover_while_lines_are_missing() {
     let mut decider = Decider::new();
     step(&mut decider, 0, vec![spike(0, "a", 1, Severity::Error)]);
     for at in 1..300 {
-        let partial = ClosedSecond { is_partial: true, ..second(at, &[]) };
-        assert_eq!(decider.step(&partial, Judgement::default(), &Known), []);
+        let blind = BTreeSet::from([Service::new(Some("prod"), "a")]);
+        assert_eq!(decider.step(&second(at, &[]), Judgement { blind, ..Judgement::default() }, &Known), []);
     }
     assert!(quiet(&mut decider, 300..330, &[]).is_empty(), "it may go on");
     assert_eq!(quiet(&mut decider, 330..400, &[]).len(), 1, "and is over when it does not");

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::decay::Decayed;
 use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate, TEMPLATE_BYTES_MAX};
 use super::side_by_side::for_each_template;
+use super::sources::{Missing, Numbered, Sources};
 use super::suitability::{Counts, Suitability, Unsuitable};
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Level, Second, Service, TemplateId};
@@ -50,14 +51,16 @@ pub struct KnownService {
     suitability: Suitability,
     /// Kinds that were seen once while the service was unsuitable.
     strangers: BTreeSet<TemplateId>,
+    sources: Sources,
 }
 
 impl KnownService {
     fn new(number: ServiceNumber, now: Second) -> Self {
         let (lines, templates, merges) = (Decayed::new(now), BTreeMap::new(), Merges::default());
         let suitability = Suitability::new(now);
-        let strangers = BTreeSet::new();
-        Self { number, birth: now, last_seen: now, trained_lines: 0, lines, templates, merges, suitability, strangers }
+        let (strangers, sources) = (BTreeSet::new(), Sources::default());
+        let (birth, last_seen, trained_lines) = (now, now, 0);
+        Self { number, birth, last_seen, trained_lines, lines, templates, merges, suitability, strangers, sources }
     }
 
     /// Of an unsuitable service, lines of kinds that are not known are no templates any more, but other lines: unless they are errors,
@@ -265,6 +268,7 @@ pub struct Catalogue {
     services: BTreeMap<Service, KnownService>,
     /// The first second of each domain.
     domains: BTreeMap<Option<Arc<str>>, Second>,
+    partitions: Numbered,
     /// Services whose templates say little, and why.
     unsuitable: BTreeMap<Service, Unsuitable>,
     next_number: u32,
@@ -295,6 +299,7 @@ impl Catalogue {
             merged.extend(merges.into_iter().map(named));
             let met = known.templates.len();
             known.meet(cell, now);
+            known.sources.meet(cell, &mut self.partitions);
             if *service.name != *OTHER_SERVICES {
                 known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
             }
@@ -385,6 +390,19 @@ impl Catalogue {
     /// The first second of the domain that `service` is of.
     pub(super) fn domain_birth(&self, service: &Service) -> Option<Second> {
         self.domains.get(&service.environment).copied()
+    }
+
+    /// The services of which lines may be among those that are missing of a second. O(services) where any are.
+    pub(super) fn concerned<'a>(
+        &'a self,
+        second: &ClosedSecond,
+    ) -> impl Iterator<Item = (&'a Service, &'a KnownService)> + use<'a> {
+        let missing = (!second.missing.is_empty()).then(|| Missing::new(&second.missing, &self.partitions));
+        missing.into_iter().flat_map(|missing| {
+            self.services.iter().filter(move |(service, known)| {
+                *service.name == *OTHER_SERVICES || known.sources.may_be_among(&missing)
+            })
+        })
     }
 
     /// Services whose templates say little, and why.

@@ -75,10 +75,7 @@ impl Detect for Mixes {
         for number in &known.gone.services {
             self.services.remove(number);
         }
-        if second.is_partial {
-            return;
-        }
-        for active in &known.active {
+        for active in known.seen_whole() {
             let mix = self.services.entry(active.known.number).or_insert_with(|| ServiceMix::new(now));
             mix.close(now, active, told.of(active.service), found);
             let present = active.templates.iter().filter(|sight| sight.lines() > 0).map(|sight| sight.id);

@@ -36,6 +36,7 @@ mod series;
 mod side_by_side;
 mod sight;
 mod silence;
+mod sources;
 mod suitability;
 #[cfg(test)]
 mod tests;
@@ -129,7 +130,7 @@ impl Scorer {
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
         let lookups = lookup::to_tell(second.second, &known);
-        let mut found = Judgement { merged, lookups, ..Judgement::default() };
+        let mut found = Judgement { merged, lookups, blind: known.blind_services(), ..Judgement::default() };
         let detectors: [&mut dyn Detect; 4] = [&mut self.novelty, &mut self.rates, &mut self.silence, &mut self.mixes];
         for detector in detectors {
             detector.score_then_learn(second, &known, told, &mut found);

@@ -8,8 +8,8 @@
 //!
 //! A second costs O(series with lines in it), and every tenth second of a service O(its series) for those that stopped.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::LN_10;
 use std::sync::Arc;
 
@@ -58,29 +58,27 @@ pub(super) struct Rates {
     /// How many series each domain has, counted once a minute.
     series: BTreeMap<Option<Arc<str>>, u64>,
     counted_in_minute: Option<i64>,
-    /// Whether lines of the last second were lost.
-    is_blind: bool,
+    /// The services of which lines were missing in the last second.
+    blind: BTreeSet<ServiceNumber>,
 }
 
 impl Detect for Rates {
     fn score_then_learn(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told, found: &mut Judgement) {
         let now = second.second;
-        self.merge(second, known, told);
+        self.merge(now, known, told);
         self.forget(known);
-        if second.is_partial {
-            self.is_blind = true;
-            return;
-        }
-        if std::mem::take(&mut self.is_blind) {
-            self.services.values_mut().for_each(|rates| rates.change(|series| series.pass_over(now)));
+        for number in std::mem::replace(&mut self.blind, known.blind.clone()).difference(&known.blind) {
+            if let Some(rates) = self.services.get_mut(number) {
+                rates.change(|series| series.pass_over(now));
+            }
         }
         self.count_series(now, known);
-        for number in &known.silent {
+        for number in known.silent.difference(&known.blind) {
             if let Some(rates) = self.services.get_mut(number) {
                 rates.is_silent = true;
             }
         }
-        for active in &known.active {
+        for active in known.seen_whole() {
             let threshold = self.threshold(active.service, known.budget);
             let rates = self.services.entry(active.known.number);
             let rates = rates.or_insert_with(|| ServiceRates::new(active.known.birth));
@@ -94,7 +92,7 @@ impl Detect for Rates {
         }
         for (service, facts) in known.catalogue.services() {
             let is_due = (now.0 + i64::from(facts.number.0)).rem_euclid(DROPS_EVERY_SECONDS) == 0;
-            if !is_due || now.since(facts.birth) < WARM_UP_SECONDS {
+            if !is_due || now.since(facts.birth) < WARM_UP_SECONDS || known.blind.contains(&facts.number) {
                 continue;
             }
             let threshold = self.threshold(service, known.budget);
@@ -109,15 +107,14 @@ impl Detect for Rates {
 }
 
 impl Rates {
-    fn merge(&mut self, second: &ClosedSecond, known: &Known<'_>, told: &Told) {
-        let (now, is_blind) = (second.second, self.is_blind || second.is_partial);
+    fn merge(&mut self, now: Second, known: &Known<'_>, told: &Told) {
         for merged in &known.merged {
             let Some(rates) = self.services.get_mut(&merged.number) else { continue };
             let Some(mut series) = rates.templates.remove(&merged.from) else { continue };
             match rates.templates.entry(merged.into) {
                 Entry::Vacant(place) => drop(place.insert(series)),
                 Entry::Occupied(mut place) => {
-                    if is_blind {
+                    if self.blind.contains(&merged.number) || known.blind.contains(&merged.number) {
                         [place.get_mut(), &mut series].into_iter().for_each(|series| series.pass_over(now));
                     }
                     place.get_mut().absorb(series, now, told.of(&merged.service));

@@ -1,6 +1,6 @@
 //! What a judge is given and what it gives back: a closed second, what was told already, the findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,9 @@ pub struct ClosedSecond {
     pub second: Second,
     /// The sums of each service that wrote in it.
     pub cells: BTreeMap<Service, Cell>,
-    /// Whether lines of it were lost before anybody counted them. What is new in it is new, but that nothing was seen means
-    /// nothing.
-    pub is_partial: bool,
+    /// The partitions of which lines of it are missing: lost, or not counted yet. What is new in it is new, but that nothing was seen of
+    /// a service that may write there means nothing.
+    pub missing: BTreeSet<Partition>,
 }
 
 /// What was noticed in one second.
@@ -32,6 +32,8 @@ pub struct Judgement {
     pub merged: Vec<(Service, TemplateId, TemplateId)>,
     /// What others are to be told of the templates.
     pub lookups: Vec<Lookup>,
+    /// Services of which lines may be missing in this second: that nothing was seen of them means nothing.
+    pub blind: BTreeSet<Service>,
 }
 
 /// Per service, the spans of log time that episodes above `info` cover. What was told is not learnt: else a fault would teach

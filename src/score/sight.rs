@@ -1,6 +1,7 @@
 //! What the detectors are told of a second beside its sums: which services and templates wrote, and what is known of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Gone, KnownService, Merged, ServiceNumber};
 use super::known_template::KnownTemplate;
@@ -39,6 +40,9 @@ pub struct Known<'a> {
     /// Services whose silence was told before this second and lasts.
     pub(super) silent: BTreeSet<ServiceNumber>,
     pub(super) merged: Vec<Merged>,
+    /// Services of which lines may be missing, and their domains.
+    pub(super) blind: BTreeSet<ServiceNumber>,
+    pub(super) blind_domains: BTreeSet<Option<Arc<str>>>,
     /// How many false findings may be made.
     pub(super) budget: Budget,
 }
@@ -60,7 +64,27 @@ impl<'a> Known<'a> {
             }
             active.push(Active { service, cell, known, templates: sights(known, cell) });
         }
-        Self { catalogue, active, gone, silent, merged, budget }
+        let mut blind_domains = BTreeSet::new();
+        let concerned = catalogue.concerned(second).map(|(service, known)| {
+            blind_domains.insert(service.environment.clone());
+            known.number
+        });
+        let blind = concerned.collect();
+        Self { catalogue, active, gone, silent, merged, blind, blind_domains, budget }
+    }
+
+    /// The names of the services of which lines may be missing.
+    pub(super) fn blind_services(&self) -> BTreeSet<Service> {
+        if self.blind.is_empty() {
+            return BTreeSet::new();
+        }
+        let blind = self.catalogue.services().filter(|(_, known)| self.blind.contains(&known.number));
+        blind.map(|(service, _)| service.clone()).collect()
+    }
+
+    /// The services that wrote in the second, but for those of which lines may be missing.
+    pub(super) fn seen_whole(&self) -> impl Iterator<Item = &Active<'a>> {
+        self.active.iter().filter(|active| !self.blind.contains(&active.known.number))
     }
 }
 

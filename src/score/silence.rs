@@ -37,8 +37,9 @@ pub(super) struct Silence {
     /// Tests a day of each domain, counted once a minute.
     tests_per_day: BTreeMap<Option<Arc<str>>, f64>,
     counted_in_minute: Option<i64>,
-    /// Whether lines of the last second were lost.
-    is_blind: bool,
+    /// The services of which lines were missing in the last second, and their domains, in which services share timers.
+    blind: BTreeSet<ServiceNumber>,
+    blind_domains: BTreeSet<Option<Arc<str>>>,
 }
 
 impl Detect for Silence {
@@ -58,14 +59,8 @@ impl Detect for Silence {
                 gaps.templates.remove(id);
             }
         }
-        if second.is_partial {
-            self.is_blind = true;
-            return;
-        }
-        if std::mem::take(&mut self.is_blind) {
-            self.services.values_mut().for_each(|gaps| gaps.begin_anew(now));
-        }
-        for active in &known.active {
+        self.see_again(now, known);
+        for active in known.seen_whole() {
             let gaps = self.services.entry(active.known.number).or_insert_with(|| ServiceGaps::new(now));
             gaps.meet(now, active);
         }
@@ -73,6 +68,7 @@ impl Detect for Silence {
         // Nearly always nothing is due, and then the services need not be looked up.
         let due: BTreeSet<ServiceNumber> =
             self.services.iter().filter(|(_, gaps)| gaps.is_due(now)).map(|(&number, _)| number).collect();
+        let due: BTreeSet<ServiceNumber> = due.difference(&known.blind).copied().collect();
         if due.is_empty() {
             return;
         }
@@ -89,6 +85,26 @@ impl Detect for Silence {
 }
 
 impl Silence {
+    /// Of whom everything is seen again, nothing is missed that could have been written in the meantime: no timer of their domains
+    /// either, for whoever shares one may have written it.
+    fn see_again(&mut self, now: Second, known: &Known<'_>) {
+        for number in std::mem::replace(&mut self.blind, known.blind.clone()).difference(&known.blind) {
+            if let Some(gaps) = self.services.get_mut(number) {
+                gaps.begin_anew(now);
+            }
+        }
+        let domains = std::mem::replace(&mut self.blind_domains, known.blind_domains.clone());
+        if domains.is_subset(&known.blind_domains) {
+            return;
+        }
+        for (service, facts) in known.catalogue.services() {
+            let is_over = domains.contains(&service.environment) && !known.blind_domains.contains(&service.environment);
+            if let Some(gaps) = self.services.get_mut(&facts.number).filter(|_| is_over) {
+                gaps.begin_timers_anew(now);
+            }
+        }
+    }
+
     fn count_tests(&mut self, now: Second, known: &Known<'_>) {
         let minute = Some(now.0.div_euclid(60));
         if self.counted_in_minute == minute {
@@ -175,8 +191,14 @@ impl ServiceGaps {
     /// What was written in the meantime is not known: nothing is missed that could have been seen then. What was told as silent
     /// stays so until its next line.
     fn begin_anew(&mut self, now: Second) {
-        let all = std::iter::once(&mut self.own).chain(self.templates.values_mut());
-        all.filter(|gaps| gaps.told.is_none()).for_each(|gaps| gaps.last = now);
+        if self.own.told.is_none() {
+            self.own.last = now;
+        }
+        self.begin_timers_anew(now);
+    }
+
+    fn begin_timers_anew(&mut self, now: Second) {
+        self.templates.values_mut().filter(|gaps| gaps.told.is_none()).for_each(|gaps| gaps.last = now);
     }
 
     fn meet(&mut self, now: Second, active: &Active<'_>) {
@@ -220,7 +242,7 @@ impl ServiceGaps {
                 self.own = Gaps::new(self.own.last);
             }
         }
-        if now < self.earliest {
+        if now < self.earliest || watch.known.blind_domains.contains(&watch.service.environment) {
             return;
         }
         self.earliest = Second(i64::MAX);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ struct World {
     found: Vec<Finding>,
     adopted: Vec<(Second, Feature)>,
     lookups: Vec<(Second, Lookup)>,
-    is_partial: bool,
+    missing: BTreeSet<Partition>,
 }
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
             found,
             adopted,
             lookups: Vec::new(),
-            is_partial: false,
+            missing: BTreeSet::new(),
         }
     }
 
@@ -75,7 +75,7 @@ impl World {
 
     fn end_of_second(&mut self) -> Vec<Finding> {
         let cells = std::mem::take(&mut self.cells);
-        let mut closed = ClosedSecond { second: self.now, cells, is_partial: self.is_partial };
+        let mut closed = ClosedSecond { second: self.now, cells, missing: self.missing.clone() };
         let now = self.now;
         self.spans.retain(|(_, span)| now.since(span.end) < 420);
         let mut told = Told::default();
@@ -331,16 +331,48 @@ fn where_lines_were_lost_nothing_is_missed() {
         let mut world = World::new();
         world.run(3_600, World::usual);
         world.alarms();
-        world.is_partial = true;
+        world.missing = BTreeSet::from([partition(0)]);
         world.run(lost_seconds, |_| {});
         world.run(30, World::usual);
-        world.is_partial = false;
+        world.missing.clear();
         world.run(1_800, World::usual);
         assert_eq!(subjects(&world.alarms()), [], "{lost_seconds} s lost");
         world.run(30, |_| {});
         let alarms = world.alarms();
         assert!(subjects(&alarms).contains(&("web", Subject::Volume, Direction::Down)), "{alarms:?}");
     }
+}
+
+fn partition(number: i32) -> Partition {
+    Partition::new(Topic::new("logs"), number)
+}
+
+/// The others are judged as ever.
+#[test]
+fn a_partition_that_is_missing_concerns_those_who_write_there() {
+    fn divided(world: &mut World, writes: impl Fn(&str) -> bool) {
+        world.usual();
+        world.cells.retain(|service, _| writes(&service.name));
+        for (service, cell) in &mut world.cells {
+            let partition = partition(i32::from(&*service.name != "web"));
+            cell.ranges = BTreeMap::from([(partition, (Offset(0), Offset(0)))]);
+        }
+    }
+    let mut world = World::new();
+    world.run(3_600, |world| divided(world, |_| true));
+    world.alarms();
+    world.missing = BTreeSet::from([partition(0)]);
+    world.run(300, |world| divided(world, |service| service != "web"));
+    assert_eq!(subjects(&world.alarms()), []);
+    world.run(60, |world| divided(world, |_| false));
+    let alarms = world.alarms();
+    assert!(subjects(&alarms).contains(&("shop", Subject::Volume, Direction::Down)), "{alarms:?}");
+    assert!(subjects(&alarms).iter().all(|(service, ..)| *service != "web"), "{alarms:?}");
+    world.missing.clear();
+    world.run(300, |world| divided(world, |service| service == "web"));
+    assert!(world.alarms().iter().all(|finding| &*finding.feature.service.name != "web"));
+    world.run(30, |world| divided(world, |_| false));
+    assert!(subjects(&world.alarms()).contains(&("web", Subject::Volume, Direction::Down)));
 }
 
 #[test]
@@ -546,7 +578,7 @@ fn play(scorer: &mut Scorer, seconds: &[Vec<(u8, u64, usize, u64)>], from: usize
             let cell = cells.entry(Service::new(None, &format!("s{service}"))).or_default();
             add(cell, second, template, Level::from_index(level), lines);
         }
-        ClosedSecond { second, cells, is_partial: false }
+        ClosedSecond { second, cells, missing: BTreeSet::new() }
     };
     seconds.iter().enumerate().map(closed).map(|mut second| scorer.judge(&mut second, &Told::default())).collect()
 }

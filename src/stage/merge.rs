@@ -102,8 +102,8 @@ pub(super) struct Merger {
     closed: Option<Second>,
     last_filled: Option<Second>,
     folded_services: u64,
-    /// The span of seconds of which lines were lost.
-    partial: Option<(Second, Second)>,
+    /// The span of seconds of which lines of a partition are missing, of those that are not passed yet.
+    partial: BTreeMap<Partition, (Second, Second)>,
     /// Partitions that hold nobody back although they have not come as far as the others.
     cut: BTreeSet<Partition>,
 }
@@ -138,6 +138,7 @@ impl Merger {
         }
         self.reported.retain(|partition, _| roster.contains_key(&partition.topic));
         self.cut.retain(|partition| roster.contains_key(&partition.topic));
+        self.partial.retain(|partition, _| roster.contains_key(&partition.topic));
         self.roster = roster;
     }
 
@@ -155,14 +156,14 @@ impl Merger {
         let reported = reported.clone();
         self.rejoin(&partition, &reported);
         if let Some((since, until)) = partial {
-            self.add_partial(since, until);
+            self.add_partial(&partition, since, until);
         }
         (expected != found).then_some(Gap { partition, expected, found })
     }
 
-    fn add_partial(&mut self, since: Second, until: Second) {
-        let whole = self.partial.unwrap_or((since, until));
-        self.partial = Some((whole.0.min(since), whole.1.max(until)));
+    fn add_partial(&mut self, partition: &Partition, since: Second, until: Second) {
+        let whole = self.partial.entry(partition.clone()).or_insert((since, until));
+        *whole = (whole.0.min(since), whole.1.max(until));
     }
 
     /// A cut takes effect, unless the partition was heard of while it was on its way.
@@ -182,7 +183,7 @@ impl Merger {
             && self.cut.remove(partition)
             && let Some(closed) = closed
         {
-            self.add_partial(closed, closed.plus(1 + PARTIAL_AFTER_LOSS_SECONDS));
+            self.add_partial(partition, closed, closed.plus(1 + PARTIAL_AFTER_LOSS_SECONDS));
         }
     }
 
@@ -289,9 +290,10 @@ impl Merger {
         if !cells.is_empty() {
             self.last_filled = Some(next);
         }
-        let is_partial =
-            !self.cut.is_empty() || self.partial.is_some_and(|(since, until)| (since..until).contains(&next));
-        Some(ClosedSecond { second: next, cells, is_partial })
+        self.partial.retain(|_, (_, until)| next < *until);
+        let partial = self.partial.iter().filter(|(_, (since, _))| *since <= next).map(|(partition, _)| partition);
+        let missing = partial.chain(&self.cut).cloned().collect();
+        Some(ClosedSecond { second: next, cells, missing })
     }
 }
 
@@ -303,7 +305,7 @@ pub(super) struct MergerSnapshot {
     closed: Option<Second>,
     last_filled: Option<Second>,
     folded_services: u64,
-    partial: Option<(Second, Second)>,
+    partial: Vec<(String, i32, (Second, Second))>,
     cut: Vec<(String, i32)>,
 }
 
@@ -317,7 +319,7 @@ impl Merger {
             closed: self.closed,
             last_filled: self.last_filled,
             folded_services: self.folded_services,
-            partial: self.partial,
+            partial: self.partial.iter().map(|(p, &span)| (p.topic.name().to_owned(), p.number, span)).collect(),
             cut: self.cut.iter().map(|partition| (partition.topic.name().to_owned(), partition.number)).collect(),
         }
     }
@@ -325,6 +327,7 @@ impl Merger {
     pub(super) fn restore(snapshot: MergerSnapshot) -> Result<Self, crate::vectorise::wire::WireError> {
         let open = Flush::decode(&snapshot.open)?;
         let reported = snapshot.reported.into_iter();
+        let partial = snapshot.partial.into_iter();
         Ok(Self {
             roster: open.roster,
             reported: reported.map(|(topic, number, r)| (Partition::new(Topic::new(&topic), number), r)).collect(),
@@ -332,7 +335,7 @@ impl Merger {
             closed: snapshot.closed,
             last_filled: snapshot.last_filled,
             folded_services: snapshot.folded_services,
-            partial: snapshot.partial,
+            partial: partial.map(|(topic, number, span)| (Partition::new(Topic::new(&topic), number), span)).collect(),
             cut: snapshot.cut.iter().map(|(topic, number)| Partition::new(Topic::new(topic), *number)).collect(),
         })
     }
@@ -422,12 +425,12 @@ mod tests {
     fn seconds_without_a_partition_that_is_cut_off_are_partial_and_so_are_those_behind_them() {
         let mut merger = Merger::default();
         merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(30), false), (1, 0, 0, Some(12), false)], 2));
-        while merger.next_closed().is_some_and(|second| !second.is_partial) {}
+        while merger.next_closed().is_some_and(|second| second.missing.is_empty()) {}
         merger.add(cut(1, Some(12)));
-        assert!(merger.next_closed().is_some_and(|second| second.is_partial));
+        assert!(merger.next_closed().is_some_and(|second| !second.missing.is_empty()));
         merger.add(flush(&[(200, 1)], &[(1, 0, 5, Some(300), false), (0, 1, 2, Some(300), false)], 2));
         let seconds: Vec<_> = std::iter::from_fn(|| merger.next_closed()).collect();
-        let whole = seconds.iter().find(|second| !second.is_partial).unwrap().second.0;
+        let whole = seconds.iter().find(|second| second.missing.is_empty()).unwrap().second.0;
         assert!((12 + PARTIAL_AFTER_LOSS_SECONDS..100).contains(&whole), "{whole}");
     }
 
@@ -463,11 +466,11 @@ mod tests {
         merger.add(flush(&[(10, 1)], &[(0, 0, 1, Some(12), false), (1, 0, 1, Some(30), false)], 2));
         while merger.next_closed().is_some() {}
         merger.add(flush(&[(29, 1)], &[(0, 7, 8, Some(12), false)], 2));
-        assert_eq!(merger.partial, None, "how far the loss reaches is not known yet");
+        assert_eq!(merger.partial, BTreeMap::new(), "how far the loss reaches is not known yet");
         merger.add(flush(&[], &[(0, 8, 9, Some(31), false), (1, 1, 2, Some(200), false)], 2));
         merger.add(flush(&[], &[(0, 9, 10, Some(200), false)], 2));
         let partial: Vec<i64> = std::iter::from_fn(|| merger.next_closed())
-            .filter(|second| second.is_partial)
+            .filter(|second| !second.missing.is_empty())
             .map(|second| second.second.0)
             .collect();
         assert_eq!((partial.first(), partial.last(), partial.len()), (Some(&12), Some(&90), 79));

@@ -90,8 +90,13 @@ fn seen(text: &mut String, published: &Published, rebuilt: &Rebuilt, moment: &Mo
         seen.add(cell);
         lines_of(text, service, &seen, &moment.scorer);
     }
-    if moment.closed.is_partial {
-        let _ = writeln!(text, "lines around it were lost before they were counted: it is judged for what is new only");
+    if !moment.closed.missing.is_empty() {
+        let missing: Vec<String> = moment.closed.missing.iter().map(ToString::to_string).collect();
+        let _ = writeln!(
+            text,
+            "lines of {} around it are missing: services that may write there are judged for what is new only",
+            missing.join(" ")
+        );
     }
     if !any {
         let _ = writeln!(text, "no line of its services; {} other services wrote", moment.closed.cells.len());
