@@ -173,7 +173,7 @@ impl JudgeMetrics {
     pub fn cut(&self, before: &BTreeSet<Partition>, now: &BTreeSet<Partition>) {
         for partition in now.difference(before) {
             self.cuts.increment(1);
-            warn!(%partition, "cut off: until it has caught up, its lines are late, and rates and silences are not judged");
+            warn!(%partition, "cut off: until it has caught up, its lines are late, and rates and silences of who may write there are not judged");
         }
         for partition in before.difference(now) {
             info!(%partition, "has caught up, and is waited for again");
