@@ -142,15 +142,20 @@ fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
 /// The word that a text begins with; `None` where it begins with a blank, or the word is too long.
 #[inline]
 pub(super) fn word(text: &str) -> Option<Word<'_>> {
-    let (mut classes, mut before, mut end) = (0, 0, 0);
+    let (mut classes, mut mixed, mut before, mut end) = (0, 0, 0, 0);
     for byte in text.bytes().take(ELEMENT_BYTES_MAX) {
         let class = class::of(byte);
         if class == class::BLANK {
             break;
         }
-        classes |= class | if (before << 1) & class & class::UPPER != 0 { class::MIXED } else { 0 };
+        classes |= class;
+        mixed |= (before << 1) & class;
         before = class;
         end += 1;
+    }
+    // An upper-case letter is the bit above a lower-case one.
+    if mixed & class::UPPER != 0 {
+        classes |= class::MIXED;
     }
     if end == 0 || (end == ELEMENT_BYTES_MAX && text.as_bytes().get(end).is_some()) {
         return None;

@@ -26,11 +26,15 @@
 
 mod class;
 mod kind;
+mod known;
 mod masks;
 mod merge;
 mod number;
+mod reader;
 mod shown;
 mod skeleton;
+mod token;
+mod writer;
 
 #[cfg(test)]
 mod tests;
