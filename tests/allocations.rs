@@ -27,7 +27,7 @@ use std::time::Duration;
 use eddyline::config::Config;
 use eddyline::ops::View;
 use eddyline::record::{Offset, Partition, Record, TimeBasis, Topic};
-use eddyline::stream::{Incoming, Observing, Task, Transaction};
+use eddyline::stream::{Incoming, Observing, Retained, Task, Transaction};
 use lines::{Form, Lines};
 
 thread_local! {
@@ -91,7 +91,7 @@ impl Way {
         let roster = BTreeMap::from([(partition.topic.clone(), 1)]);
         let roster = Arc::new(move || roster.clone());
         let mut task = Observing::new(&Config::default(), 1, roster, Arc::new(View::default()));
-        task.assign(&partition, None, Offset(0));
+        task.assign(&partition, None, Retained { first: Offset(0), end: Offset(0) });
         Self { task, partition, next: 0 }
     }
 

@@ -79,7 +79,8 @@ fn join(log: &mut KafkaLog) -> Partition {
         match log.rebalance() {
             Some(Rebalance::Assign(partitions)) => {
                 let found = log.committed(&partitions).unwrap();
-                let positions: Vec<_> = found.into_iter().map(|(partition, _, first)| (partition, first)).collect();
+                let positions: Vec<_> =
+                    found.into_iter().map(|(partition, _, there)| (partition, there.first)).collect();
                 log.assign(&positions).unwrap();
                 if let Some(partition) = partitions.into_iter().next() {
                     return partition;

@@ -10,6 +10,7 @@ mod detect;
 mod explain;
 mod lines;
 mod options;
+mod progress;
 mod replay;
 mod report;
 mod run;

@@ -2,24 +2,23 @@
 //!
 //! Nothing is committed, and nothing of Eddyline's own topics is read or written.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
-use rdkafka::message::{BorrowedMessage, Message as _, Timestamp};
+use indicatif::ProgressBar;
 
 use super::Failure;
 use super::options::{Source, valid};
+use super::progress::progress_bar;
 use super::writer::{Output, Writer};
 use crate::config::{Config, Problem, moment_ms};
 use crate::decide::Message;
 use crate::evaluate::Totals;
 use crate::ops::wall_clock_ms;
 use crate::publish::{OutputRecord, compose, records};
-use crate::record::{Offset, Record, TimeBasis};
+use crate::record::Offset;
 use crate::stage::Chain;
-use crate::stream::kafka::{Flow, Past, PastError, Publisher, Role, Stretch, Together};
+use crate::stream::kafka::{Flow, Past, PastError, Publisher, Role, Stretch, Together, record_of};
 
 /// So many events are published in one transaction.
 const EVENTS_PER_TRANSACTION: usize = 500;
@@ -100,7 +99,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             stretches.push(Stretch { partition, from, to });
         }
     }
-    let mut sink = Sink::open(arguments, &config, &past, &role, progress_bar(&stretches))?;
+    let records = stretches.iter().map(Stretch::length).sum();
+    let progress = progress_bar(records, "{wide_bar} {pos}/{len} records {eta}");
+    let mut sink = Sink::open(arguments, &config, &past, &role, progress)?;
     let mut chain = Chain::new(config.format, config.lateness_ms).with_budget(config.budget).with_masks(&config.masks);
     stretches.iter().for_each(|stretch| chain.open(&stretch.partition));
     let mut messages = Vec::new();
@@ -108,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     past.read_together(&stretches, |together| {
         match together {
             Together::Record(partition, message) => {
-                chain.record(partition, &record(message), &mut messages);
+                chain.record(partition, &record_of(message), &mut messages);
                 sink.count();
             }
             Together::End(partition) => chain.close(partition, &mut messages),
@@ -130,27 +131,6 @@ fn own_or_input(topic: &str, config: &Config) -> Option<Problem> {
     let is_taken = topic.starts_with(&config.kafka.prefix) || config.topics.iter().any(|input| input == topic);
     let advice = "publish to a topic of its own";
     is_taken.then(|| Problem::new(&format!("--publish {topic}"), "is a topic of Eddyline's own or an input", advice))
-}
-
-fn record<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
-    let timestamp = match message.timestamp() {
-        Timestamp::CreateTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaCreate)),
-        Timestamp::LogAppendTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaAppend)),
-        Timestamp::NotAvailable => None,
-    };
-    Record { offset: Offset(message.offset()), timestamp, value: message.payload() }
-}
-
-fn progress_bar(stretches: &[Stretch]) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let records = stretches.iter().map(|stretch| (stretch.to.0 - stretch.from.0).max(0)).sum::<i64>();
-    let bar = ProgressBar::new(records.unsigned_abs());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} records {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Where events go: to standard output, or to a topic.

@@ -25,6 +25,9 @@ const IDLE_AFTER_MS: i64 = 1_000;
 /// What passes between two looks that are further apart than this is no silence: the broker or this process was away. Nor is
 /// it when the clock went back.
 const LOOK_WITHIN_MS: i64 = 3_000;
+/// Who shipped the lines was cut off as well, and comes back later than the readers do: librdkafka, which most shippers use, tries
+/// again every ten seconds. Until then a partition at its end is not idle.
+const SHIPPERS_RETURN_WITHIN_MS: i64 = 10_000;
 /// A partition that was idle for this long holds nobody back any more.
 const PATIENCE_MS: i64 = 10_000;
 /// What the metadata begins with: the version of its form.
@@ -116,6 +119,11 @@ impl PartitionClock {
         clock
     }
 
+    /// Its brokers were away until now.
+    pub(super) fn was_away(&mut self) {
+        self.looked_at_ms = Some(i64::MIN);
+    }
+
     /// What has to be committed with the offset: version, watermark, the last times, and of a leap its first and last times.
     pub(super) fn metadata(&self) -> String {
         let listed = |times: &[StreamTime]| times.iter().map(|time| time.0.to_string()).collect::<Vec<_>>().join(",");
@@ -191,10 +199,13 @@ impl PartitionClock {
     /// The partition has nothing more to read at this wall time. Its promise moves on with the wall clock, and after the
     /// patience it holds nobody back.
     pub(super) fn at_end(&mut self, wall_ms: i64) {
-        let since_look_ms = self.looked_at_ms.map(|looked_ms| wall_ms.saturating_sub(looked_ms));
-        if !since_look_ms.is_some_and(|since_ms| (0..=LOOK_WITHIN_MS).contains(&since_ms)) {
-            self.moved_at_ms = Some(wall_ms);
-            self.idle_since_ms = None;
+        // The first look is no gap, and neither is a clock that went back.
+        let since_look_ms = self.looked_at_ms.map_or(-1, |looked_ms| wall_ms.saturating_sub(looked_ms));
+        if !(0..=LOOK_WITHIN_MS).contains(&since_look_ms) {
+            let was_away = since_look_ms > LOOK_WITHIN_MS;
+            let from_ms = wall_ms.saturating_add(if was_away { SHIPPERS_RETURN_WITHIN_MS } else { 0 });
+            self.moved_at_ms = Some(from_ms);
+            self.idle_since_ms = Some(from_ms);
             self.is_idle = false;
         }
         self.looked_at_ms = Some(wall_ms);
@@ -430,11 +441,30 @@ mod tests {
         clock.place(StreamTime(10_000), LATENESS_MS, 500);
         clock.at_end(1_600);
         assert_eq!(clock.watermark, Some(StreamTime(11_100)));
-        clock.at_end(21_000);
-        assert_eq!(clock.watermark, Some(StreamTime(11_100)));
-        assert!(!clock.is_idle());
-        clock.at_end(22_000);
+        // Nor is what passes until the shippers are back.
+        for wall_ms in (21_000..=21_000 + SHIPPERS_RETURN_WITHIN_MS).step_by(1_000) {
+            clock.at_end(wall_ms);
+            assert_eq!(clock.watermark, Some(StreamTime(11_100)));
+            assert!(!clock.is_idle());
+        }
+        assert!(!clock.clone().place(StreamTime(10_100), LATENESS_MS, 31_000).late);
+        clock.at_end(32_000);
         assert_eq!(clock.watermark, Some(StreamTime(12_100)));
+    }
+
+    #[test]
+    fn who_begins_anew_after_an_outage_waits_for_the_shippers_too() {
+        let mut clock = clock();
+        clock.place(StreamTime(10_000), LATENESS_MS, 500);
+        let mut resumed = PartitionClock::resume(clock.to, Some(&clock.metadata()));
+        resumed.was_away();
+        let before = resumed.latest();
+        for wall_ms in (0..=SHIPPERS_RETURN_WITHIN_MS).step_by(1_000) {
+            resumed.at_end(wall_ms);
+        }
+        assert_eq!((resumed.latest(), resumed.is_idle()), (before, false));
+        resumed.at_end(SHIPPERS_RETURN_WITHIN_MS + 1_000);
+        assert!(resumed.latest() > before);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! Going live: a first start may begin in the past, and nothing is published for the time before.
 //!
 //! The moment is a record of the tallies, so that the judge stays a pure function of them. The one that was written first counts,
-//! and only if nothing was judged before it: who is live stays so. Until then messages are composed and counted, not published. At
-//! the first second behind the moment every episode that is still open is told as a trigger, for someone has to know that it is
+//! and only if nothing was judged before it: who is live stays so. It is of the wall clock, which the stamps of lines may be hours
+//! behind; so where all partitions have come to their ends of that time, all that is complete by then is the past. Until then
+//! messages are composed and counted, not published. At the first second behind the moment every episode that is still open is told as a trigger, for someone has to know that it is
 //! on. One that has ended by then is never told, and no resolve without its trigger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::merge::Merger;
 use crate::decide::{Decider, EpisodeId, Message, Models, Status};
-use crate::record::{Second, StreamTime};
+use crate::record::{Offset, Partition, Second, StreamTime, Topic};
 use crate::score::Severity;
 
 /// What would have been published before going live.
@@ -47,14 +49,39 @@ pub(super) struct GoingLive {
     from: Option<StreamTime>,
     /// Whether that moment is passed.
     is_passed: bool,
+    /// Where the partitions that began in the past ended then: topic, number, offset. Empty once all have come there.
+    ends: Vec<(String, i32, i64)>,
     withheld: Withheld,
 }
 
 impl GoingLive {
-    /// Takes the moment that a flush brings.
-    pub(super) fn announce(&mut self, from: Option<StreamTime>, judged_until: Option<Second>) {
+    /// Takes the moment that a flush brings, and where partitions end.
+    pub(super) fn announce(
+        &mut self,
+        from: Option<StreamTime>,
+        ends: &BTreeMap<Partition, Offset>,
+        judged_until: Option<Second>,
+    ) {
         if self.from.is_none() && judged_until.is_none() {
             self.from = from;
+        }
+        if self.pending().is_some() {
+            let ends = ends.iter().map(|(partition, end)| (partition.topic.name().to_owned(), partition.number, end.0));
+            self.ends.extend(ends);
+        }
+    }
+
+    /// Looks whether all partitions have come to their ends. Before all have reported nobody knows, for each may have a history.
+    pub(super) fn catch_up(&mut self, merger: &Merger) {
+        let has_read = |(topic, number, end): &(String, i32, i64)| {
+            merger.has_read(&Partition::new(Topic::new(topic), *number), Offset(*end))
+        };
+        if self.ends.is_empty() || !self.ends.iter().all(has_read) {
+            return;
+        }
+        if let Some(complete_until) = merger.complete_until() {
+            self.ends.clear();
+            self.from = self.from.map(|from| from.min(complete_until));
         }
     }
 
@@ -97,11 +124,9 @@ impl GoingLive {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::decode::Format;
-    use crate::record::{Offset, Partition, Record, TimeBasis, Topic};
+    use crate::record::{Record, TimeBasis};
     use crate::stage::{Judge, Observer};
     use crate::vectorise::wire::Flush;
 
@@ -192,6 +217,25 @@ mod tests {
             let (published, judge) = judged(flushes.clone(), Some(restart_at));
             assert_eq!(published, expected, "{restart_at}");
             assert_eq!(judge.withheld().unwrap().pages(), 2);
+        }
+    }
+
+    /// Lines of the morning of somebody whose clock has another zone: log time is hours behind the moment.
+    #[test]
+    fn where_the_history_is_read_to_its_end_what_follows_is_live_whatever_the_stamps_say() {
+        let mut all = flushes(None);
+        all[0].live_from = Some(Second(START + LIVE + 5 * 3_600).start());
+        assert_eq!(judged(all.clone(), None).0, [], "nobody says where it ends");
+        let partition = all[0].progress[0].partition.clone();
+        let end = all[usize::try_from(LIVE).unwrap()].progress[0].to;
+        all[0].history_ends = BTreeMap::from([(partition, end)]);
+        let (expected, _) = judged(all.clone(), None);
+        assert_eq!(of(&expected, false, LIVE), of(&judged(flushes(None), None).0, false, LIVE));
+        assert!(!of(&expected, false, LIVE).is_empty() && !of(&expected, true, LIVE).is_empty());
+        // What is complete at the end lies the lateness and some lines before it, and nothing of that is published.
+        assert!(expected.iter().all(|message| message.time > Second(START + LIVE - 10).start()));
+        for restart_at in [1, 950, 1_000, 1_001, 1_002, 1_400] {
+            assert_eq!(judged(all.clone(), Some(restart_at)).0, expected, "{restart_at}");
         }
     }
 

@@ -68,8 +68,9 @@ impl Judge {
 
     /// [`Judge::flush`] for who looks on.
     pub fn flush_watched(&mut self, flush: Flush, out: &mut Vec<Message>, look: &mut dyn FnMut(Look<'_>)) -> Vec<Gap> {
-        self.going_live.announce(flush.live_from, self.merger.closed());
+        self.going_live.announce(flush.live_from, &flush.history_ends, self.merger.closed());
         let gaps = self.merger.add(flush);
+        self.going_live.catch_up(&self.merger);
         while let Some(mut closed) = self.merger.next_closed() {
             self.second(&mut closed, out, look);
         }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Partition, Second, Service, StreamTime, Topic};
+use crate::record::{Offset, Partition, Second, Service, StreamTime, Topic};
 use crate::score::ClosedSecond;
 use crate::vectorise::wire::{Cut, Flush, Progress};
 use crate::vectorise::{Cell, Walk, fold_services};
@@ -232,6 +232,11 @@ impl Merger {
         (self.roster.values().map(|&partitions| partitions as usize).sum(), self.reported.len())
     }
 
+    /// Whether a partition was read up to an offset, or has nothing more to read: the last offsets may be those of markers.
+    pub(super) fn has_read(&self, partition: &Partition, until: Offset) -> bool {
+        self.reported.get(partition).is_some_and(|reported| reported.next >= until.0 || reported.idle)
+    }
+
     /// The last second that was closed.
     pub(super) fn closed(&self) -> Option<Second> {
         self.closed
@@ -249,7 +254,7 @@ impl Merger {
 
     /// Every partition that there is has reported, and those that are neither idle nor cut off have promised up to here; when there
     /// is none of those, the furthest promise counts.
-    fn complete_until(&self) -> Option<StreamTime> {
+    pub(super) fn complete_until(&self) -> Option<StreamTime> {
         let is_known = |topic: &Topic, number: u32| {
             i32::try_from(number).is_ok_and(|number| {
                 let partition = Partition::new(topic.clone(), number);
@@ -336,7 +341,6 @@ impl Merger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Offset;
     use crate::vectorise::wire::Outcomes;
 
     fn flush(cells: &[(i64, u64)], progress: &[(i32, i64, i64, Option<i64>, bool)], partitions: u32) -> Flush {

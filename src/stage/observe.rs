@@ -27,6 +27,8 @@ pub struct Observer {
     clocks: BTreeMap<Partition, PartitionClock>,
     scratch_service: String,
     lines_cut: u64,
+    /// Whether everything was dropped and nothing read since: brokers were away, and the shippers are not back yet, maybe.
+    was_away: bool,
 }
 
 /// What the limits of an observer did.
@@ -49,6 +51,7 @@ impl Observer {
             clocks: BTreeMap::new(),
             scratch_service: String::new(),
             lines_cut: 0,
+            was_away: false,
         }
     }
 
@@ -69,7 +72,11 @@ impl Observer {
 
     /// Begins with a partition at `from`, where `metadata` was committed beside that offset.
     pub fn assign(&mut self, partition: Partition, from: Offset, metadata: Option<&str>) {
-        self.clocks.insert(partition, PartitionClock::resume(from, metadata));
+        let mut clock = PartitionClock::resume(from, metadata);
+        if self.was_away {
+            clock.was_away();
+        }
+        self.clocks.insert(partition, clock);
     }
 
     /// Ends with a partition, after a flush: what was not flushed of it is counted by whoever reads it next.
@@ -83,6 +90,7 @@ impl Observer {
         self.collector.take();
         self.collector.forget();
         self.limits_met();
+        self.was_away = true;
     }
 
     /// Forgets what was announced. Changes no event.
@@ -111,6 +119,7 @@ impl Observer {
         }
         clock.to = record.offset.next();
         clock.dirty = true;
+        self.was_away = false;
         let decoded = match self.decoder.decode(record) {
             Ok(line) => line,
             Err(NotALine::Empty) => {

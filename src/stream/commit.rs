@@ -29,6 +29,8 @@ pub enum Failure {
     Abort(String),
     /// The same, because the group does not know us: not before we have joined again can it be sent.
     NotAMember(String),
+    /// Somebody else has taken our name over.
+    Fenced(String),
     /// Whether it was committed is unknown, or the producer is of no use any more.
     Doubt(String),
     /// It will never be accepted.
@@ -139,10 +141,16 @@ fn recover<C: Connection>(
 ) -> Result<Recovered, CommitError> {
     match failure {
         Failure::Permanent(reason) => Err(CommitError::Permanent(reason)),
+        Failure::Fenced(reason) => {
+            // Where it is still ours to end, nobody has to wait for it.
+            connection.abort().ok();
+            Err(CommitError::Fenced(reason))
+        }
         Failure::Abort(reason) | Failure::NotAMember(reason) => {
             debug!(reason, "transaction aborted; it is sent again");
             match connection.abort() {
                 Ok(()) => Ok(Recovered::SendAgain),
+                Err(Failure::Fenced(reason)) => Err(CommitError::Fenced(reason)),
                 Err(failure) => resolve_doubt(connection, &format!("{failure:?}"), transaction),
             }
         }
@@ -176,7 +184,7 @@ fn resolve_doubt<C: Connection>(
 mod tests {
     use super::*;
     use crate::record::{Offset, Topic};
-    use crate::stream::log::{Now, Rebalance, Taker};
+    use crate::stream::log::{Now, Rebalance, Retained, Taker};
 
     /// A connection whose sends end as they are told to, and which knows what was committed.
     struct Scripted {
@@ -210,7 +218,7 @@ mod tests {
         fn rebalance(&mut self) -> Option<Rebalance> {
             None
         }
-        fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+        fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
             Ok(Vec::new())
         }
         fn assign(&mut self, _: &[(Partition, Offset)]) -> Result<(), CommitError> {
@@ -275,6 +283,13 @@ mod tests {
     fn who_is_put_out_while_giving_up_partitions_does_not_wait_for_itself() {
         assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, true), (Err(CommitError::Broken(_)), 1)));
         assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, false), (Ok(()), 2)));
+    }
+
+    /// It would end what the other one of the name does, and so on for ever.
+    #[test]
+    fn who_is_fenced_makes_no_new_producer() {
+        let fenced = || Err(Failure::Fenced("another process".to_owned()));
+        assert!(matches!(Scripted::commit(vec![fenced(), Ok(())], 0, false), (Err(CommitError::Fenced(_)), 1)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::Snapshotter;
-use super::log::{Committed, Incoming, Transaction};
+use super::log::{Committed, Incoming, Retained, Transaction};
 use super::task::Task;
 use super::unheard::Unheard;
 use crate::decide::rfc3339;
@@ -111,7 +111,12 @@ impl Task for Judging {
     /// What a tally would have changed would be missing in all that follows.
     const SETS_ASIDE: bool = false;
 
-    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+    fn assign(
+        &mut self,
+        partition: &Partition,
+        committed: Option<&Committed>,
+        Retained { first, .. }: Retained,
+    ) -> Offset {
         let live_from = committed.map_or(first, |committed| committed.offset);
         let restored = committed.and_then(|committed| self.snapshotter.as_mut()?.restore(partition, committed.offset));
         let (judge, from) = restored.unwrap_or_else(|| (Judge::new(), first));
@@ -239,10 +244,11 @@ impl Task for Judging {
 
     fn committed(&mut self, is_last: bool) {
         let Some(snapshotter) = &mut self.snapshotter else { return };
+        let last_chance = is_last.then(Snapshotter::last_chance);
         for (partition, judged) in &self.judges {
             // Behind the committed offset a snapshot has nothing to shorten, and beyond it nothing is committed.
             if judged.position == judged.committed && judged.position >= judged.live_from {
-                snapshotter.offer(partition, &judged.judge, judged.position, is_last);
+                snapshotter.offer(partition, &judged.judge, judged.position, last_chance);
             }
         }
     }

@@ -32,6 +32,15 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// What can be read of a partition now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retained {
+    /// The first offset that is still there; where nothing was committed, that at which to begin.
+    pub first: Offset,
+    /// The next offset that will be written.
+    pub end: Offset,
+}
+
 /// Outputs and the positions they came from: a transaction is a value, and is sent whole or not at all, as often as it
 /// takes.
 #[derive(Debug, Default)]
@@ -116,15 +125,14 @@ pub trait Log {
     /// The oldest rebalance that was not handled yet.
     fn rebalance(&mut self) -> Option<Rebalance>;
 
-    /// What was committed for these partitions, and the first offset that is still there; where nothing was committed, that at
-    /// which to begin.
+    /// What was committed for these partitions, and what there is of them.
     ///
     /// # Errors
     /// Where the log is of no use any more.
     fn committed(
         &mut self,
         partitions: &[Partition],
-    ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError>;
+    ) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError>;
 
     /// Answers an assignment: reads these partitions from these offsets on.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pace;
-use super::log::{Committed, Incoming, Transaction};
+use super::log::{Committed, Incoming, Retained, Transaction};
 use super::task::Task;
 use crate::config::{Config, Shares};
 use crate::ops::{ObserverMetrics, View};
@@ -71,8 +71,8 @@ pub struct Observing {
     pace: Pace,
     /// From when on events are published of what begins in the past.
     live_from: Option<StreamTime>,
-    /// The same, once a partition did begin there, until a flush says so.
-    announced: Option<StreamTime>,
+    /// The partitions that did begin there, with their ends at that time, until a flush says so.
+    history_ends: BTreeMap<Partition, Offset>,
     outputs: Outputs,
     has_set_aside: bool,
     metrics: ObserverMetrics,
@@ -98,7 +98,7 @@ impl Observing {
             thread: 0,
             pace: Pace::default(),
             live_from: None,
-            announced: None,
+            history_ends: BTreeMap::new(),
             outputs: Outputs { is_scored: config.scored, ..Outputs::default() },
             has_set_aside: false,
             metrics: ObserverMetrics::default(),
@@ -111,6 +111,14 @@ impl Observing {
         Self { thread, pace, ..self }
     }
 
+    /// The same, where what was read before broke off.
+    pub fn after_an_outage(mut self, was_away: bool) -> Self {
+        if was_away {
+            self.observer.drop_all();
+        }
+        self
+    }
+
     /// The same, of which partitions begin in the past of which nothing is committed: events are published from this moment on.
     pub fn live_from(self, live_from: Option<StreamTime>) -> Self {
         Self { live_from, ..self }
@@ -121,10 +129,11 @@ impl Task for Observing {
     const NAME: &'static str = "observe";
     const SETS_ASIDE: bool = true;
 
-    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, there: Retained) -> Offset {
+        let Retained { first, end } = there;
         let from = committed.map_or(first, |committed| committed.offset);
-        if committed.is_none() {
-            self.announced = self.live_from;
+        if committed.is_none() && self.live_from.is_some() {
+            self.history_ends.insert(partition.clone(), end);
         }
         if from < first {
             tracing::error!(%partition, committed = from.0, first = first.0,
@@ -136,6 +145,7 @@ impl Task for Observing {
     }
 
     fn revoke(&mut self, partition: &Partition) {
+        self.history_ends.remove(partition);
         self.observer.revoke(partition);
         self.view.forget_partition(partition);
     }
@@ -145,7 +155,7 @@ impl Task for Observing {
         // Nobody waits for what is not read here any more.
         self.pace.tell(self.thread, None);
         self.observer.drop_all();
-        self.announced = None;
+        self.history_ends.clear();
         self.outputs.take();
         self.has_set_aside = false;
     }
@@ -198,7 +208,9 @@ impl Task for Observing {
         }
         transaction.outputs.append(&mut self.outputs.take());
         self.has_set_aside = false;
-        let flush = Flush { live_from: self.announced.take(), ..self.observer.flush((self.roster)()) };
+        let history_ends = std::mem::take(&mut self.history_ends);
+        let live_from = self.live_from.filter(|_| !history_ends.is_empty());
+        let flush = Flush { live_from, history_ends, ..self.observer.flush((self.roster)()) };
         self.metrics.flushed(&flush, self.observer.limits_met(), &self.view);
         for (partition, records) in split(flush, self.tallies_partitions) {
             for record in records {
@@ -250,6 +262,7 @@ fn split(flush: Flush, partitions: i32) -> BTreeMap<i32, Vec<Flush>> {
             last.roster.clone_from(&flush.roster);
             last.progress.clone_from(&flush.progress);
             last.live_from = flush.live_from;
+            last.history_ends.clone_from(&flush.history_ends);
         }
     }
     divided
@@ -302,9 +315,11 @@ mod tests {
         let mut flush = flood();
         flush.roster.insert(Topic::new("logs"), 8);
         flush.live_from = Some(StreamTime(9));
-        for records in split(flush, 3).into_values() {
+        flush.history_ends = BTreeMap::from([(Partition::new(Topic::new("logs"), 7), Offset(8))]);
+        for records in split(flush.clone(), 3).into_values() {
             assert_eq!(records.last().unwrap().roster.len(), 1);
             assert_eq!(records.last().unwrap().live_from, Some(StreamTime(9)));
+            assert_eq!(records.last().unwrap().history_ends, flush.history_ends);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! event waits for a snapshot. While one is being written no other is taken.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,6 +15,11 @@ use tracing::{debug, error, info, warn};
 use super::snapshot::{Snapshot, SnapshotError, SnapshotStore};
 use crate::record::{Offset, Partition, Second};
 use crate::stage::Judge;
+
+/// How long is waited for a writer that is behind when partitions are given up, for which the whole group waits.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(3);
+/// The pause before it is looked again whether the writer is free.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// A store that two threads use in turn.
 type Store = Arc<Mutex<Box<dyn SnapshotStore>>>;
@@ -101,14 +106,19 @@ impl Snapshotter {
         Some((judge, offset))
     }
 
-    /// Right after a commit: takes a snapshot if it is time, or if it is the last chance.
-    pub fn offer(&mut self, partition: &Partition, judge: &Judge, offset: Offset, is_last: bool) {
+    /// Until when a writer that is behind is waited for, by those that are about to give up partitions.
+    pub fn last_chance() -> Instant {
+        Instant::now() + HANDED_OVER_WITHIN
+    }
+
+    /// Right after a commit: takes a snapshot if it is time, or if it is the last chance, which is over at that moment.
+    pub fn offer(&mut self, partition: &Partition, judge: &Judge, offset: Offset, last_chance: Option<Instant>) {
         let taken = self.taken.entry(partition.clone()).or_insert_with(|| Taken {
             at: Instant::now(),
             offset: Offset(-1),
             restored: None,
         });
-        let is_due = is_last || taken.at.elapsed() >= self.every;
+        let is_due = last_chance.is_some() || taken.at.elapsed() >= self.every;
         if !is_due || taken.offset == offset {
             return;
         }
@@ -130,12 +140,25 @@ impl Snapshotter {
             restored: taken.restored.clone(),
             config_hash: self.config_hash.clone(),
         };
-        let sent = if is_last { jobs.send(job).is_ok() } else { jobs.try_send(job).is_ok() };
-        if sent {
+        if hand_over(jobs, job, last_chance.unwrap_or(started)) {
             taken.at = Instant::now();
             taken.offset = offset;
             taken.restored = None;
+        } else if last_chance.is_some() {
+            warn!(%partition, offset = offset.0, "no last snapshot, for the writer is behind: whoever comes next begins with an older one");
         }
+    }
+}
+
+/// Gives the writer a job, and waits for it until then at most. Returns whether it took it.
+fn hand_over(jobs: &SyncSender<Job>, mut job: Job, until: Instant) -> bool {
+    loop {
+        match jobs.try_send(job) {
+            Ok(()) => return true,
+            Err(TrySendError::Full(back)) if Instant::now() < until => job = back,
+            Err(_) => return false,
+        }
+        std::thread::sleep(LOOK_AGAIN_AFTER);
     }
 }
 
@@ -206,16 +229,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut snapshotter = start(directory.path());
         assert!(snapshotter.restore(&partition(), Offset(9)).is_none());
-        snapshotter.offer(&partition(), &Judge::new(), Offset(5), false);
-        snapshotter.offer(&partition(), &Judge::new(), Offset(5), true);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), None);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), Some(Snapshotter::last_chance()));
         drop(snapshotter);
         let first = newest(directory.path());
         assert_eq!((first.offset, first.parent, first.version), (5, None, state_version()));
 
         let mut snapshotter = start(directory.path());
         assert_eq!(snapshotter.restore(&partition(), Offset(9)).unwrap().1, Offset(5));
-        snapshotter.offer(&partition(), &Judge::new(), Offset(5), true);
-        snapshotter.offer(&partition(), &Judge::new(), Offset(8), true);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), Some(Snapshotter::last_chance()));
+        snapshotter.offer(&partition(), &Judge::new(), Offset(8), Some(Snapshotter::last_chance()));
         drop(snapshotter);
         let second = newest(directory.path());
         assert_eq!((second.offset, second.parent), (8, Some(first.id)));
@@ -225,8 +248,39 @@ mod tests {
     fn nothing_beyond_the_commit_is_restored() {
         let directory = tempfile::tempdir().unwrap();
         let mut snapshotter = start(directory.path());
-        snapshotter.offer(&partition(), &Judge::new(), Offset(5), true);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), Some(Snapshotter::last_chance()));
         drop(snapshotter);
         assert!(start(directory.path()).restore(&partition(), Offset(4)).is_none());
+    }
+
+    /// A store that nobody comes back from before the other end is dropped.
+    struct Stuck(Mutex<Receiver<()>>);
+
+    impl SnapshotStore for Stuck {
+        fn save(&mut self, _: &Snapshot) -> Result<(), SnapshotError> {
+            self.0.lock().unwrap().recv().ok();
+            Ok(())
+        }
+
+        fn newest(&mut self, _: i32, _: Offset) -> Result<Option<Snapshot>, SnapshotError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_store_that_hangs_holds_up_no_rebalance() {
+        let (release, held) = std::sync::mpsc::channel();
+        let store = Box::new(Stuck(Mutex::new(held)));
+        let mut snapshotter = Snapshotter::start(store, Duration::ZERO, "sha256:0").unwrap();
+        let partitions = [0, 1, 2, 3].map(|number| Partition::new(Topic::new("eddyline.tallies"), number));
+        let (started, last_chance) = (Instant::now(), Some(Snapshotter::last_chance()));
+        for partition in &partitions {
+            snapshotter.offer(partition, &Judge::new(), Offset(5), last_chance);
+        }
+        let took = started.elapsed();
+        drop(release);
+        assert!((HANDED_OVER_WITHIN..HANDED_OVER_WITHIN * 2).contains(&took), "{took:?}");
+        let handed_over = partitions.iter().filter(|&partition| snapshotter.taken[partition].offset == Offset(5));
+        assert_eq!(handed_over.count(), 2, "one is being written and one waits");
     }
 }

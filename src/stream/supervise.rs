@@ -71,12 +71,13 @@ pub fn observer(
     let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
     let tallies_partitions = i32::try_from(tallies_partitions).unwrap_or(1);
     let begin = shared.history.map(|history| history.begin);
-    supervise(shared, &role, &topics, begin, || {
+    supervise(shared, &role, &topics, begin, |is_again| {
         let roster = Arc::clone(roster);
         let known = Arc::new(move || roster.lock().unwrap_or_else(PoisonError::into_inner).clone());
         Observing::new(config, tallies_partitions, known, Arc::clone(&shared.view))
             .at_pace(thread, shared.pace.clone())
             .live_from(shared.history.map(|history| history.live_from))
+            .after_an_outage(is_again)
     })
 }
 
@@ -87,7 +88,7 @@ pub fn observer(
 pub fn judge(shared: &Supervised) -> Result<(), String> {
     let role = Role::judge(&shared.config.kafka);
     let tallies = shared.config.kafka.topic("tallies");
-    supervise(shared, &role, &[&tallies], None, || {
+    supervise(shared, &role, &[&tallies], None, |_| {
         let provenance = shared.config.provenance();
         let snapshotter = snapshotter(shared, &role, &provenance.config_hash);
         let judging = Judging::new(provenance, Arc::clone(&shared.view), snapshotter);
@@ -108,15 +109,16 @@ fn snapshotter(shared: &Supervised, role: &Role, config_hash: &str) -> Option<Sn
     started.inspect_err(|reason| error!("no snapshots are taken: {reason}")).ok()
 }
 
+/// `make_task` is told whether an earlier one broke.
 fn supervise<T: Task>(
     shared: &Supervised,
     role: &Role,
     topics: &[&str],
     begin: Option<StreamTime>,
-    make_task: impl Fn() -> T,
+    make_task: impl Fn(bool) -> T,
 ) -> Result<(), String> {
     let heartbeat = shared.view.heartbeat(&format!("{}/{}", role.group, role.member));
-    let mut pause = PAUSES.0;
+    let (mut pause, mut is_again) = (PAUSES.0, false);
     let mut fencings = Fencings::default();
     while !shared.stop.is_requested() {
         let started = Instant::now();
@@ -125,7 +127,8 @@ fn supervise<T: Task>(
         let log = KafkaLog::join(&config.kafka, role.clone(), topics, config.shares(), view, stop);
         let ended = match log {
             Ok(log) => {
-                Worker::new(log.beginning_at(begin), make_task(), shared.stop.clone(), Arc::clone(&heartbeat)).run()
+                Worker::new(log.beginning_at(begin), make_task(is_again), shared.stop.clone(), Arc::clone(&heartbeat))
+                    .run()
             }
             Err(error) => Err(WorkerError::from(error)),
         };
@@ -137,21 +140,18 @@ fn supervise<T: Task>(
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                // A producer that was frozen for long is fenced once, by the broker. A member of the group is fenced by a namesake, now
-                // and then by a broker that was away.
-                let is_namesake = error.to_string().contains("FencedInstanceId");
-                if is_namesake || matches!(error, WorkerError::Fenced(_)) {
+                // By a namesake, now and then by a broker that was away.
+                if matches!(error, WorkerError::Fenced(_)) {
                     if fencings.are_too_many(Instant::now()) {
                         return Err(namesake(&shared.config.kafka.instance));
                     }
-                    if is_namesake || pause > PAUSES.0 {
-                        error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
-                    }
+                    error!(member = role.member, "fenced: does another process run with the same kafka.instance?");
                 }
                 if shared.stop.is_requested() {
                     warn!(reason = %error, "stopped without the last commit: it is read again");
                     return Ok(());
                 }
+                is_again = true;
                 warn!(reason = %error, pause_ms = pause.as_millis(), "connecting anew");
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(PAUSES.1);

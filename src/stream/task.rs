@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::log::{Committed, Incoming, Transaction};
+use super::log::{Committed, Incoming, Retained, Transaction};
 use crate::record::{Offset, Partition};
 
 /// A stage as the worker sees it. Its state changes through these calls only.
@@ -12,8 +12,8 @@ pub trait Task {
     /// Whether a record on which it panics can be set aside. Where not, the worker ends with it.
     const SETS_ASIDE: bool;
 
-    /// A partition is read from now on. Returns the offset to begin at, given what was committed and what is still there.
-    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset;
+    /// A partition is read from now on. Returns the offset to begin at, given what was committed and what there is.
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, there: Retained) -> Offset;
 
     /// A partition is not read any more. Everything of it was committed, or all that is not is dropped, too.
     fn revoke(&mut self, partition: &Partition);

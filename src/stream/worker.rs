@@ -118,10 +118,7 @@ impl<L: Log, T: Task> Worker<L, T> {
     /// As [`Worker::run`].
     pub fn round(&mut self) -> Result<(), WorkerError> {
         self.heartbeat_ms.store(self.log.now().wall_ms, Ordering::Relaxed);
-        while let Some(rebalance) = self.log.rebalance() {
-            let handled = self.handle(rebalance);
-            self.settle(handled)?;
-        }
+        self.rebalance()?;
         let wall_ms = self.log.now().wall_ms;
         let (task, partitions, mut failure) = (&mut self.task, &self.partitions, None);
         let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
@@ -152,6 +149,15 @@ impl<L: Log, T: Task> Worker<L, T> {
                 self.task.committed(false);
             }
             self.settle(committed)?;
+        }
+        Ok(())
+    }
+
+    /// Handles the rebalances that wait.
+    fn rebalance(&mut self) -> Result<(), WorkerError> {
+        while let Some(rebalance) = self.log.rebalance() {
+            let handled = self.handle(rebalance);
+            self.settle(handled)?;
         }
         Ok(())
     }
@@ -192,7 +198,12 @@ impl<L: Log, T: Task> Worker<L, T> {
         error!(%partition, offset, text, "panic: a bug of Eddyline, please report it; the record goes to the dead letters");
         self.partitions.insert(partition, Some(poison));
         self.forget();
+        // A client may hand out a record in the very call in which it learns of a rebalance, and what is revoked is not read again.
+        self.rebalance()?;
         let partitions: Vec<Partition> = self.partitions.keys().cloned().collect();
+        if partitions.is_empty() {
+            return Ok(());
+        }
         let begun = self.begin(&partitions).and_then(|positions| self.log.rewind(&positions));
         self.settle(begun)
     }
@@ -200,8 +211,8 @@ impl<L: Log, T: Task> Worker<L, T> {
     /// Has the task begin with partitions at what was committed of them.
     fn begin(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, CommitError> {
         let mut positions = Vec::with_capacity(partitions.len());
-        for (partition, committed, first) in self.log.committed(partitions)? {
-            let from = self.task.assign(&partition, committed.as_ref(), first);
+        for (partition, committed, there) in self.log.committed(partitions)? {
+            let from = self.task.assign(&partition, committed.as_ref(), there);
             debug!(%partition, from = from.0, "assigned");
             positions.push((partition, from));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eddyline::record::{Offset, Partition, Record, TimeBasis};
 use eddyline::stream::commit::{Connection, Failure, commit_whole};
-use eddyline::stream::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
+use eddyline::stream::{CommitError, Committed, Incoming, Log, Now, Rebalance, Retained, Taker, Transaction};
 
 use super::cluster::Cluster;
 use super::group::Told;
@@ -355,11 +355,12 @@ impl Log for Client {
     fn committed(
         &mut self,
         partitions: &[Partition],
-    ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+    ) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
         let mut found = Vec::new();
         for (partition, committed) in self.committed_offsets(partitions)? {
-            let first = self.world().logs.get(&partition).map_or(0, |log| log.first);
-            found.push((partition, committed, Offset(i64::try_from(first).unwrap())));
+            let offset = |offset: usize| Offset(i64::try_from(offset).unwrap());
+            let there = self.world().logs.get(&partition).map_or((0, 0), |log| (log.first, log.entries.len()));
+            found.push((partition, committed, Retained { first: offset(there.0), end: offset(there.1) }));
         }
         Ok(found)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eddyline::publish::Destination;
 use eddyline::record::{Offset, Partition, Record, StreamTime};
-use eddyline::stream::{Committed, Incoming, Task, Transaction};
+use eddyline::stream::{Committed, Incoming, Retained, Task, Transaction};
 use eddyline::vectorise::wire::Flush;
 
 use super::input::is_poison;
@@ -106,10 +106,10 @@ impl<T: Task> Task for Bent<T> {
     const NAME: &'static str = T::NAME;
     const SETS_ASIDE: bool = T::SETS_ASIDE;
 
-    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
+    fn assign(&mut self, partition: &Partition, committed: Option<&Committed>, there: Retained) -> Offset {
         self.given_up.remove(partition);
         let forgets = self.mutant == Some(Mutant::PublishesWhatWasPublished) && T::NAME == "judge";
-        self.task.assign(partition, committed.filter(|_| !forgets), first)
+        self.task.assign(partition, committed.filter(|_| !forgets), there)
     }
 
     fn revoke(&mut self, partition: &Partition) {

@@ -1,11 +1,9 @@
 //! What judges say of the retained tallies, and what was published.
 
-use std::io::IsTerminal;
-
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::Message as _;
 
+use crate::cli::progress::progress_bar;
 use crate::config::Config;
 use crate::decide::{Message, rfc3339};
 use crate::evaluate::{Episodes, Said};
@@ -79,7 +77,8 @@ pub(super) fn judge(
     sides: &mut [Side],
     until: Option<&str>,
 ) -> anyhow::Result<Judged> {
-    let progress = progress_bar(stretches);
+    let tallies = stretches.iter().map(Stretch::length).sum();
+    let progress = progress_bar(tallies, "{wide_bar} {pos}/{len} tallies, judged until {msg}, {eta}");
     let (mut from, mut judged_until): (Option<Second>, Option<StreamTime>) = (None, None);
     for stretch in stretches {
         sides.iter_mut().for_each(Side::begin_partition);
@@ -119,23 +118,8 @@ pub(super) fn judge(
 
 /// How many records of all stretches are done at this offset of one of them.
 fn done(stretches: &[Stretch], at: &Stretch, offset: i64) -> u64 {
-    let before = stretches.iter().take_while(|stretch| *stretch != at).map(length).sum::<i64>();
-    u64::try_from(before + offset - at.from.0).unwrap_or(0)
-}
-
-fn length(stretch: &Stretch) -> i64 {
-    (stretch.to.0 - stretch.from.0).max(0)
-}
-
-fn progress_bar(stretches: &[Stretch]) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(u64::try_from(stretches.iter().map(length).sum::<i64>()).unwrap_or(0));
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} tallies, judged until {msg}, {eta}") {
-        bar.set_style(style);
-    }
-    bar
+    let before: u64 = stretches.iter().take_while(|stretch| *stretch != at).map(Stretch::length).sum();
+    before + u64::try_from(offset - at.from.0).unwrap_or(0)
 }
 
 /// The episodes that were published, and why that may not be all of them.

@@ -2,15 +2,15 @@
 
 mod source;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use super::progress::progress_bar;
 use super::writer::{Output, Writer};
 use super::{Failure, options};
 use crate::config::Config;
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = options::valid(config, problems)?;
     let bytes_read = Arc::new(AtomicU64::new(0));
     let mut sources = open_all(&files, &config, &bytes_read)?;
-    let progress = progress_bar(&files, arguments.output);
+    let progress = progress_over(&files, arguments.output);
     let mut writer = Writer::new(arguments.output, &config, progress.clone());
     let mut chain = Chain::new(config.format, config.lateness_ms).with_budget(config.budget).with_masks(&config.masks);
     for source in &sources {
@@ -150,16 +150,11 @@ fn read_on(
     Ok(false)
 }
 
-fn progress_bar(files: &[String], output: Output) -> ProgressBar {
+fn progress_over(files: &[String], output: Output) -> ProgressBar {
     let sizes: Option<Vec<u64>> = files.iter().map(|file| Some(std::fs::metadata(file).ok()?.len())).collect();
     match sizes {
-        Some(sizes) if output == Output::Text && std::io::stderr().is_terminal() => {
-            let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}");
-            let bar = ProgressBar::new(sizes.iter().sum());
-            if let Ok(style) = style {
-                bar.set_style(style);
-            }
-            bar
+        Some(sizes) if output == Output::Text => {
+            progress_bar(sizes.iter().sum(), "{wide_bar} {bytes}/{total_bytes} {eta}")
         }
         _ => ProgressBar::hidden(),
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::producer::TRANSACTION_TIMEOUT;
 use crate::config::{Kafka, Shares};
 
 /// Who a client is: a stage and a thread of it.
@@ -133,7 +134,7 @@ pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
     let mut config = common(kafka);
     config
         .set("transactional.id", role.transactional_id())
-        .set("transaction.timeout.ms", "10000")
+        .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
         .set("linger.ms", "5")
         .set("compression.codec", "lz4")
         .set("batch.num.messages", "10000")

@@ -14,6 +14,10 @@ use serde::Deserialize;
 use super::client::Complaints;
 use crate::record::{Partition, Topic};
 
+/// A broker that has not answered for this long is away, though its connection stands: one that has nothing to hand out says so every
+/// 50 ms (`fetch.wait.max.ms`). In microseconds, as the statistics say it.
+const ANSWERS_WITHIN_US: i64 = 1_000_000;
+
 /// The context of a consumer.
 #[derive(Default)]
 pub(super) struct Events {
@@ -133,6 +137,18 @@ struct Statistics {
 struct BrokerStatistics {
     nodeid: i32,
     state: String,
+    /// Time since it last sent anything, in microseconds; negative where it never did.
+    rxidle: i64,
+}
+
+impl BrokerStatistics {
+    fn is_up(&self) -> bool {
+        self.state == "UP"
+    }
+
+    fn answers(&self) -> bool {
+        self.is_up() && (0..=ANSWERS_WITHIN_US).contains(&self.rxidle)
+    }
 }
 
 #[derive(Deserialize)]
@@ -155,15 +171,19 @@ struct PartitionStatistics {
 impl Statistics {
     fn positions(self) -> Vec<Position> {
         let mut positions = Vec::new();
-        let is_up = |leader| self.brokers.values().any(|broker| broker.nodeid == leader && broker.state == "UP");
+        let leader = |partition: &PartitionStatistics| {
+            let (brokers, leader) = (&self.brokers, partition.leader);
+            brokers.values().find(|broker| broker.nodeid == leader && broker.is_up())
+        };
         for (topic, statistics) in self.topics {
             let topic = Topic::new(&topic);
             for partition in statistics.partitions.into_values().filter(|partition| partition.partition >= 0) {
                 // librdkafka's own lag counts from the stored offset, which we never store; and the last records of a
                 // transactional topic are markers, which nobody reads.
                 // A broker that is away has no end: what is written in the meantime comes later.
-                let is_up = is_up(partition.leader);
-                let at_end = is_up
+                let leader = leader(&partition);
+                let is_up = leader.is_some();
+                let at_end = leader.is_some_and(BrokerStatistics::answers)
                     && partition.eof_offset >= 0
                     && partition.eof_offset == partition.next_offset
                     && partition.fetchq_cnt == 0;
@@ -187,15 +207,33 @@ mod tests {
     use super::*;
 
     /// One partition as librdkafka tells of it: state of its broker, of its fetcher, and the offsets next, app, eof, ls.
-    fn position(broker: &str, fetcher: &str, [next, app, eof, ls]: [i64; 4]) -> (Option<i64>, bool, bool) {
+    fn position(broker: &str, fetcher: &str, offsets: [i64; 4]) -> (Option<i64>, bool, bool) {
+        position_when_idle_for(50_000, broker, fetcher, offsets)
+    }
+
+    /// The same, where the broker last sent something so long ago.
+    fn position_when_idle_for(
+        rxidle: i64,
+        broker: &str,
+        fetcher: &str,
+        [next, app, eof, ls]: [i64; 4],
+    ) -> (Option<i64>, bool, bool) {
         let statistics = format!(
-            r#"{{"brokers": {{"b": {{"nodeid": 1, "state": "{broker}"}}}}, "topics": {{"logs": {{"partitions": {{"0": {{
+            r#"{{"brokers": {{"b": {{"nodeid": 1, "state": "{broker}", "rxidle": {rxidle}}}}}, "topics": {{"logs": {{"partitions": {{"0": {{
                 "partition": 0, "leader": 1, "fetch_state": "{fetcher}", "next_offset": {next}, "app_offset": {app},
                 "eof_offset": {eof}, "ls_offset": {ls}, "fetchq_cnt": 0}}}}}}}}}}"#
         );
         let statistics: Statistics = serde_json::from_str(&statistics).unwrap();
         let [Position { lag, at_end, is_fetched, .. }] = &statistics.positions()[..] else { panic!("one partition") };
         (*lag, *at_end, *is_fetched)
+    }
+
+    #[test]
+    fn a_broker_that_says_nothing_does_not_say_that_there_is_nothing() {
+        let (_, at_end, _) = position_when_idle_for(2_000_000, "UP", "active", [10, 10, 10, 10]);
+        assert!(!at_end, "its connection stands, but it is frozen");
+        let (_, at_end, _) = position_when_idle_for(-1, "UP", "active", [10, 10, 10, 10]);
+        assert!(!at_end);
     }
 
     #[test]

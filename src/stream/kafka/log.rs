@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
@@ -14,13 +13,14 @@ use tracing::{debug, error};
 
 use super::consumer::Events;
 use super::producer::Transactions;
+use super::record::record_of;
 use super::refusal::{failed, missing_right};
 use super::{Role, client, describe};
 use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, wall_clock_ms};
-use crate::record::{Offset, Partition, Record, StreamTime, TimeBasis};
+use crate::record::{Offset, Partition, StreamTime};
 use crate::stream::commit::{Connection, commit_whole};
-use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Taker, Transaction};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Retained, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
@@ -99,27 +99,22 @@ impl KafkaLog {
         self
     }
 
-    /// The first offset to read where nothing is committed: the first that is still there, or that of the time to begin at.
-    fn beginning(&self, partition: &Partition) -> Result<Offset, CommitError> {
-        let (first, end) = self.first_and_end(partition, Offset(0), Instant::now())?;
-        let Some(begin) = self.begin else { return Ok(first) };
+    /// What there is of a partition of which nothing is committed, from the first that is still there or the time to begin at.
+    fn beginning(&self, partition: &Partition) -> Result<Retained, CommitError> {
+        let there = self.retained(partition, Offset(0), Instant::now())?;
+        let Some(begin) = self.begin else { return Ok(there) };
         let found = self.while_passing(|| first_since(&self.consumer, partition, begin.0))?;
-        Ok(found.map_or(end, |found| found.max(first)))
+        Ok(Retained { first: found.map_or(there.end, |found| found.max(there.first)), ..there })
     }
 
-    /// The first offset that is still there, and the next that will be written. A broker that has just started may not know yet how
+    /// What there is of a partition. A broker that has just started may not know yet how
     /// far a partition goes, so an end before what was committed is not believed before the patience is over.
-    fn first_and_end(
-        &self,
-        partition: &Partition,
-        committed: Offset,
-        patience: Instant,
-    ) -> Result<(Offset, Offset), CommitError> {
+    fn retained(&self, partition: &Partition, committed: Offset, patience: Instant) -> Result<Retained, CommitError> {
         let (topic, number) = (partition.topic.name(), partition.number);
         loop {
             let (first, end) = self.while_passing(|| self.consumer.fetch_watermarks(topic, number, QUERY_TIMEOUT))?;
             if end >= committed.0 || Instant::now() >= patience {
-                return Ok((Offset(first), Offset(end)));
+                return Ok(Retained { first: Offset(first), end: Offset(end) });
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -212,17 +207,11 @@ fn hand_out(
     let Some(assigned) = assigned.get_mut(index) else { return ControlFlow::Continue(()) };
     *last_read = index;
     assigned.read_since_statistics = true;
-    let timestamp = match message.timestamp() {
-        Timestamp::CreateTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaCreate)),
-        Timestamp::LogAppendTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaAppend)),
-        Timestamp::NotAvailable => None,
-    };
-    let record = Record { offset: Offset(message.offset()), timestamp, value: message.payload() };
     let headers = || match message.headers() {
         Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
         None => Vec::new(),
     };
-    each(&assigned.partition, &Incoming { record, key: message.key(), headers: &headers })
+    each(&assigned.partition, &Incoming { record: record_of(message), key: message.key(), headers: &headers })
 }
 
 /// The first offset whose record has this timestamp or a later one; `None` where there is none yet.
@@ -284,24 +273,24 @@ impl Log for KafkaLog {
     fn committed(
         &mut self,
         partitions: &[Partition],
-    ) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
+    ) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         let patience = Instant::now() + QUERY_TIMEOUT;
         for (partition, mut committed) in self.committed_offsets(partitions)? {
-            let first = match &mut committed {
+            let there = match &mut committed {
                 Some(until) => {
-                    let (first, end) = self.first_and_end(&partition, until.offset, patience)?;
-                    if until.offset > end {
-                        error!(%partition, committed = until.offset.0, end = end.0, from_its_beginning = self.role.reads_anew,
+                    let there = self.retained(&partition, until.offset, patience)?;
+                    if until.offset > there.end {
+                        error!(%partition, committed = until.offset.0, end = there.end.0, from_its_beginning = self.role.reads_anew,
                             "the topic ends before what was read of it: it was made anew, or lost its end");
-                        until.offset = end;
+                        until.offset = there.end;
                         committed = committed.filter(|_| !self.role.reads_anew);
                     }
-                    first
+                    there
                 }
                 None => self.beginning(&partition)?,
             };
-            found.push((partition, committed, first));
+            found.push((partition, committed, there));
         }
         Ok(found)
     }

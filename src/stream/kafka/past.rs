@@ -57,6 +57,13 @@ pub struct Stretch {
     pub to: Offset,
 }
 
+impl Stretch {
+    /// How many offsets it has.
+    pub fn length(&self) -> u64 {
+        u64::try_from(self.to.0.saturating_sub(self.from.0)).unwrap_or(0)
+    }
+}
+
 /// Whether a reader goes on.
 pub type Flow = std::ops::ControlFlow<()>;
 

@@ -1,5 +1,7 @@
 //! One transaction, tried once: begin, send, flush, offsets, commit.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,9 @@ use crate::ops::Stop;
 use crate::publish::OutputRecord;
 use crate::stream::commit::Failure;
 
-/// How long one call of a transaction may take before the transaction is in doubt; the broker ends it after ten seconds.
+/// After this time the broker ends a transaction.
+pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call of a transaction may take before the transaction is in doubt.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long retriable errors are retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
@@ -66,6 +70,8 @@ pub(super) struct Transactions {
     kafka: Kafka,
     role: Role,
     stop: Stop,
+    /// When the last transaction began.
+    begun_at: Cell<Instant>,
 }
 
 impl Transactions {
@@ -78,7 +84,10 @@ impl Transactions {
         let started = Instant::now();
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
-                Ok(()) => return Ok(Self { producer, kafka: kafka.clone(), role: role.clone(), stop: stop.clone() }),
+                Ok(()) => {
+                    let (kafka, role, stop) = (kafka.clone(), role.clone(), stop.clone());
+                    return Ok(Self { producer, kafka, role, stop, begun_at: Cell::new(Instant::now()) });
+                }
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
                 {
@@ -97,17 +106,47 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
+        self.begun_at.set(Instant::now());
+        self.send_once(outputs, topic_of, offsets, group).map_err(|failure| self.judged(failure))
+    }
+
+    fn send_once(
+        &self,
+        outputs: &[OutputRecord],
+        topic_of: impl Fn(&OutputRecord) -> String,
+        offsets: &TopicPartitionList,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), Failure> {
         self.deliver(outputs, topic_of)?;
         let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
-        self.retry("offsets", || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
-        self.retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT))
+        let read: BTreeSet<String> = offsets.elements().iter().map(|element| element.topic().to_owned()).collect();
+        let read: Vec<&str> = read.iter().map(String::as_str).collect();
+        self.retry("offsets", &read, || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
+        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
+    }
+
+    /// Whether somebody took the name of this producer over. A broker that ends a transaction because it took too long says the same,
+    /// so what took that long proves nothing.
+    fn is_fenced(&self) -> bool {
+        let fatal = self.producer.client().fatal_error();
+        let is_fenced = matches!(fatal, Some((RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced, _)));
+        is_fenced && self.begun_at.get().elapsed() < TRANSACTION_TIMEOUT
+    }
+
+    /// What is to be done about a failure, given that somebody may have taken the name over.
+    fn judged(&self, failure: Failure) -> Failure {
+        if self.is_fenced() {
+            Failure::Fenced(format!("{} is used by another producer", self.role.transactional_id()))
+        } else {
+            failure
+        }
     }
 
     /// Sends everything in one transaction that commits no offsets.
     pub(super) fn send_alone(&self, outputs: &[OutputRecord], topic: &str) -> Result<(), Failure> {
         let sent = self
             .deliver(outputs, |_| topic.to_owned())
-            .and_then(|()| self.retry("commit", || self.producer.commit_transaction(CALL_TIMEOUT)));
+            .and_then(|()| self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT)));
         if sent.is_err() {
             self.abort()?;
         }
@@ -177,12 +216,15 @@ impl Transactions {
 
     /// Ends a transaction that failed.
     pub(super) fn abort(&self) -> Result<(), Failure> {
-        self.retry("abort", || self.producer.abort_transaction(CALL_TIMEOUT)).map_err(|failure| match failure {
-            Failure::Abort(reason)
-            | Failure::NotAMember(reason)
-            | Failure::Doubt(reason)
-            | Failure::Permanent(reason) => Failure::Doubt(reason),
-        })?;
+        self.retry("abort", &[], || self.producer.abort_transaction(CALL_TIMEOUT)).map_err(
+            |failure| match failure {
+                Failure::Fenced(_) => failure,
+                Failure::Abort(reason)
+                | Failure::NotAMember(reason)
+                | Failure::Doubt(reason)
+                | Failure::Permanent(reason) => self.judged(Failure::Doubt(reason)),
+            },
+        )?;
         self.producer.context().take();
         Ok(())
     }
@@ -191,8 +233,8 @@ impl Transactions {
         if self.stop.is_requested() { RETRY_WHEN_STOPPING_FOR } else { RETRY_FOR }
     }
 
-    /// Retries what librdkafka calls retriable, with growing pauses.
-    fn retry(&self, what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Failure> {
+    /// Retries what librdkafka calls retriable, with growing pauses. `read` are the topics that it may not be allowed to read.
+    fn retry(&self, what: &str, read: &[&str], mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Failure> {
         let started = Instant::now();
         let mut pause = Duration::from_millis(10);
         loop {
@@ -202,16 +244,18 @@ impl Transactions {
                 Err(error) => return Err(Failure::Doubt(format!("{what}: {}", describe(&error)))),
             };
             let reason = format!("{what}: {} ({})", error.string(), error.code());
-            if let Some(missing) = missing_right(error.code(), &self.kafka, &self.role, ("Read", &["its topics"])) {
+            if let Some(missing) = missing_right(error.code(), &self.kafka, &self.role, ("Read", read)) {
                 return Err(Failure::Permanent(missing));
             }
             if error.is_fatal() {
                 return Err(Failure::Doubt(reason));
             }
             if error.txn_requires_abort() {
-                let is_put_out =
-                    matches!(error.code(), RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::FencedInstanceId);
-                return Err(if is_put_out { Failure::NotAMember(reason) } else { Failure::Abort(reason) });
+                return Err(match error.code() {
+                    RDKafkaErrorCode::FencedInstanceId => Failure::Fenced(reason),
+                    RDKafkaErrorCode::UnknownMemberId => Failure::NotAMember(reason),
+                    _ => Failure::Abort(reason),
+                });
             }
             if !error.is_retriable() || started.elapsed() >= self.patience() {
                 return Err(Failure::Doubt(reason));

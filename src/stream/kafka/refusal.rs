@@ -84,7 +84,8 @@ pub(super) fn missing_right(
             "Read",
             format!("--group {} --resource-pattern-type prefixed", kafka.group),
         ),
-        RDKafkaErrorCode::TopicAuthorizationFailed => (
+        // A command without a topic would be of no use.
+        RDKafkaErrorCode::TopicAuthorizationFailed if !topics.is_empty() => (
             format!("{} {}", operation.to_lowercase(), topics.join(", ")),
             operation,
             topics.iter().map(|topic| format!("--topic {topic}")).collect::<Vec<_>>().join(" "),

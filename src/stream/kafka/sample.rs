@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 
+use super::record::record_of;
 use super::{Role, client, describe};
 use crate::config::Kafka;
-use crate::record::{Offset, Record, TimeBasis};
+use crate::record::Record;
 
 /// How long the brokers have to hand the sample of one topic out.
 const SAMPLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,13 +37,7 @@ pub fn newest_records(
             Some(Ok(message)) => {
                 // What was written since belongs to no sample, or a busy topic would never be read.
                 let Some(&end) = unread.get(&message.partition()) else { continue };
-                let timestamp = match message.timestamp() {
-                    Timestamp::CreateTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaCreate)),
-                    Timestamp::LogAppendTime(milliseconds) => Some((milliseconds, TimeBasis::KafkaAppend)),
-                    Timestamp::NotAvailable => None,
-                };
-                let record = Record { offset: Offset(message.offset()), timestamp, value: message.payload() };
-                each(&record, message.key().is_some());
+                each(&record_of(&message), message.key().is_some());
                 if message.offset() + 1 >= end {
                     unread.remove(&message.partition());
                 }

@@ -98,6 +98,8 @@ pub type Topics = BTreeMap<Topic, u32>;
 pub(super) struct Wanted {
     pub(super) name: String,
     pub(super) partitions: u32,
+    /// Whether it has to have as many partitions as that, for what is in it stands in the partition of its original.
+    pub(super) is_mirror: bool,
     pub(super) settings: Vec<(&'static str, &'static str)>,
 }
 
@@ -171,17 +173,8 @@ pub async fn prepare_topics(config: &Config, client: &Client) -> Result<Topics, 
     if !absent.is_empty() {
         create(config, &absent).await?;
     }
-    for topic in wanted.iter().filter(|topic| topic.name.ends_with(".scored")) {
-        if found.get(&Topic::new(&topic.name)).is_some_and(|&partitions| partitions < topic.partitions) {
-            let command = format!(
-                "{} --alter --topic {} --partitions {}",
-                tool(&config.kafka, "kafka-topics.sh"),
-                topic.name,
-                topic.partitions
-            );
-            let reason = format!("{} has fewer partitions than its input", topic.name);
-            return Err(TopicError::NotCreated { reason, commands: vec![command] });
-        }
+    if let Some((topic, reason, command)) = wanted.iter().find_map(|topic| topic.lacks(&found, &config.kafka)) {
+        return Err(TopicError::NotCreated { reason: format!("{topic} {reason}"), commands: vec![command] });
     }
     let ours = wanted.iter().map(|topic| {
         let topic_name = Topic::new(&topic.name);
@@ -192,13 +185,18 @@ pub async fn prepare_topics(config: &Config, client: &Client) -> Result<Topics, 
     Ok(inputs.map(|(topic, &partitions)| (topic.clone(), partitions)).chain(ours).collect())
 }
 
-/// A list holds what may be seen only; asked for one topic, a broker says whether it is there or may not be seen.
+/// Whether a topic that is in no list is there and may not be seen: a list holds what may be seen only; asked for one topic, a broker
+/// says which of the two it is.
+pub(super) fn may_not_be_seen(client: &Client, kafka: &Kafka, topic: &str) -> Result<bool, TopicError> {
+    let metadata = ask(client, kafka, Some(topic))?;
+    let error = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+    Ok(error == Some(RDKafkaErrorCode::TopicAuthorizationFailed))
+}
+
 fn forbidden(config: &Config, client: &Client, missing: &[String]) -> Result<(), TopicError> {
     let mut topics = Vec::new();
     for topic in missing {
-        let metadata = ask(client, &config.kafka, Some(topic))?;
-        let error = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
-        if error == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+        if may_not_be_seen(client, &config.kafka, topic)? {
             topics.push(topic.clone());
         }
     }
@@ -227,7 +225,12 @@ pub fn refresh_topics(config: &Config, client: &Client, roster: &Mutex<Topics>) 
 pub(super) fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
     const MONTH_MS: &str = "2592000000";
     const LARGE: (&str, &str) = ("max.message.bytes", "33554432");
-    let ours = |name: &str, partitions, settings| Wanted { name: config.kafka.topic(name), partitions, settings };
+    let ours = |name: &str, partitions, settings| Wanted {
+        name: config.kafka.topic(name),
+        partitions,
+        is_mirror: false,
+        settings,
+    };
     let mut wanted = vec![
         ours("tallies", 1, vec![("retention.ms", MONTH_MS)]),
         ours("anomalies", 6, vec![("retention.ms", MONTH_MS)]),
@@ -241,7 +244,8 @@ pub(super) fn wanted(config: &Config, found: &Topics) -> Vec<Wanted> {
     if config.scored {
         for topic in &config.topics {
             let partitions = found.get(&Topic::new(topic)).copied().unwrap_or(1);
-            wanted.push(Wanted { name: format!("{topic}.scored"), partitions, settings: vec![LARGE] });
+            let name = format!("{topic}.scored");
+            wanted.push(Wanted { name, partitions, is_mirror: true, settings: vec![LARGE] });
         }
     }
     wanted
@@ -276,6 +280,17 @@ impl Wanted {
         // -1 is the broker's own default for the replication.
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(-1));
         self.settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+    }
+
+    /// Where it exists and has too few partitions: its name, what is wrong, and the command that adds them.
+    pub(super) fn lacks(&self, found: &Topics, kafka: &Kafka) -> Option<(&str, String, String)> {
+        let partitions = *found.get(&Topic::new(&self.name))?;
+        let Self { name, partitions: needed, .. } = self;
+        (self.is_mirror && partitions < *needed).then(|| {
+            let reason = format!("has {partitions} partitions, its input {needed}");
+            let tool = tool(kafka, "kafka-topics.sh");
+            (name.as_str(), reason, format!("{tool} --alter --topic {name} --partitions {needed}"))
+        })
     }
 
     pub(super) fn command(&self, kafka: &Kafka) -> String {

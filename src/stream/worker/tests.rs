@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::record::{Record, Topic};
-use crate::stream::log::{Committed, Now};
+use crate::stream::log::{Committed, Now, Retained};
 
 fn partition() -> Partition {
     Partition::new(Topic::new("logs"), 0)
@@ -13,6 +13,9 @@ struct TenRecords {
     rebalances: VecDeque<Rebalance>,
     position: i64,
     committed: Option<Committed>,
+    /// A rebalance that is learnt of in the call that hands this record out.
+    with_record: Option<(i64, Rebalance)>,
+    rewound: Vec<Vec<(Partition, Offset)>>,
 }
 
 impl Log for TenRecords {
@@ -24,6 +27,9 @@ impl Log for TenRecords {
         for offset in self.position..10 {
             let record = Record { offset: Offset(offset), timestamp: None, value: None };
             self.position = offset + 1;
+            if let Some((_, rebalance)) = self.with_record.take_if(|(record, _)| *record == offset) {
+                self.rebalances.push_back(rebalance);
+            }
             if each(&partition(), &Incoming { record, key: None, headers: &Vec::new }).is_break() {
                 break;
             }
@@ -35,8 +41,8 @@ impl Log for TenRecords {
         self.rebalances.pop_front()
     }
 
-    fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Offset)>, CommitError> {
-        Ok(vec![(partition(), self.committed.clone(), Offset(0))])
+    fn committed(&mut self, _: &[Partition]) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
+        Ok(vec![(partition(), self.committed.clone(), Retained { first: Offset(0), end: Offset(10) })])
     }
 
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
@@ -45,6 +51,7 @@ impl Log for TenRecords {
     }
 
     fn rewind(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        self.rewound.push(positions.to_vec());
         self.assign(positions)
     }
 
@@ -83,8 +90,8 @@ impl<const SETS_ASIDE: bool> Task for Shaky<SETS_ASIDE> {
     const NAME: &'static str = "shaky";
     const SETS_ASIDE: bool = SETS_ASIDE;
 
-    fn assign(&mut self, _: &Partition, committed: Option<&Committed>, first: Offset) -> Offset {
-        committed.map_or(first, |committed| committed.offset)
+    fn assign(&mut self, _: &Partition, committed: Option<&Committed>, there: Retained) -> Offset {
+        committed.map_or(there.first, |committed| committed.offset)
     }
 
     fn revoke(&mut self, _: &Partition) {}
@@ -135,7 +142,7 @@ impl<const SETS_ASIDE: bool> Task for Shaky<SETS_ASIDE> {
 
 fn worker<const SETS_ASIDE: bool>() -> Worker<TenRecords, Shaky<SETS_ASIDE>> {
     let rebalances = VecDeque::from([Rebalance::Assign(vec![partition()])]);
-    let log = TenRecords { rebalances, position: 0, committed: None };
+    let log = TenRecords { rebalances, position: 0, committed: None, with_record: None, rewound: Vec::new() };
     Worker::new(log, Shaky::default(), Stop::default(), Arc::new(AtomicI64::new(0)))
 }
 
@@ -159,4 +166,19 @@ fn where_nothing_can_be_set_aside_the_worker_ends_and_names_the_record() {
         "{ended:?}"
     );
     assert_eq!(worker.log.committed, None, "what was half taken is not committed");
+}
+
+#[test]
+fn a_partition_that_is_revoked_together_with_a_record_that_panics_is_not_read_again() {
+    let mut worker = worker::<true>();
+    worker.log.with_record = Some((4, Rebalance::Revoke { partitions: vec![partition()], lost: false }));
+    worker.round().unwrap();
+    assert_eq!(worker.log.rewound, Vec::<Vec<_>>::new());
+    assert_eq!(worker.log.committed, None, "what was half taken is not committed");
+    worker.log.rebalances.push_back(Rebalance::Assign(vec![partition()]));
+    for _ in 0..8 {
+        worker.round().unwrap();
+    }
+    assert_eq!(worker.task.committed, [0, 1, 2, 3, 6, 7, 8, 9]);
+    assert_eq!(worker.log.committed.unwrap().offset, Offset(10));
 }

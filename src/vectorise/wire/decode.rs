@@ -47,8 +47,9 @@ pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireErro
             }
             (3, Value::Bytes(cell)) => cells.push(self::cell(cell, &mut shared)?),
             (4, Value::Bytes(progress)) => flush.progress.push(self::progress(progress, &shared)?),
-            (6, Value::Number(time)) => flush.live_from = Some(StreamTime(zigzag(time))),
             (5, Value::Bytes(cut)) => flush.cuts.push(self::cut(cut, &shared)?),
+            (6, Value::Number(time)) => flush.live_from = Some(StreamTime(zigzag(time))),
+            (7, Value::Bytes(end)) => flush.history_ends.extend([history_end(end, &shared)?]),
             _ => {}
         }
     }
@@ -125,6 +126,19 @@ fn cut(bytes: &[u8], shared: &Shared<'_>) -> Result<Cut, WireError> {
         }
     }
     Ok(Cut { partition: Partition::new(shared.topic(topic)?.clone(), number), complete_until })
+}
+
+fn history_end(bytes: &[u8], shared: &Shared<'_>) -> Result<(Partition, Offset), WireError> {
+    let (mut topic, mut number, mut end) = (0, 0, Offset(0));
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, Value::Number(value)) => topic = unsigned(value),
+            (2, Value::Number(value)) => number = signed(value),
+            (3, Value::Number(value)) => end = Offset(value.cast_signed()),
+            _ => {}
+        }
+    }
+    Ok((Partition::new(shared.topic(topic)?.clone(), number), end))
 }
 
 fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service, Cell), WireError> {

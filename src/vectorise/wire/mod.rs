@@ -6,6 +6,8 @@
 mod decode;
 mod fields;
 mod proto;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -84,6 +86,8 @@ pub struct Flush {
     pub cuts: Vec<Cut>,
     /// From which moment on events are published: of an observer that began in the past. Until then the judge only learns.
     pub live_from: Option<StreamTime>,
+    /// The partitions that begin in the past, with their ends when that was decided: where all have come to them, it is over, too.
+    pub history_ends: BTreeMap<Partition, Offset>,
 }
 
 impl Flush {
@@ -110,6 +114,15 @@ impl Flush {
                     topic: topics.number(&cut.partition.topic),
                     partition: cut.partition.number,
                     complete_until_ms: cut.complete_until.map(|time| time.0),
+                })
+                .collect(),
+            history_ends: self
+                .history_ends
+                .iter()
+                .map(|(partition, end)| proto::HistoryEnd {
+                    topic: topics.number(&partition.topic),
+                    partition: partition.number,
+                    end: end.0,
                 })
                 .collect(),
             topics: topics.names(),

@@ -14,6 +14,18 @@ pub(in crate::vectorise) struct Flush {
     pub(in crate::vectorise) cuts: Vec<Cut>,
     #[prost(sint64, optional, tag = "6")]
     pub(in crate::vectorise) live_from_ms: Option<i64>,
+    #[prost(message, repeated, tag = "7")]
+    pub(in crate::vectorise) history_ends: Vec<HistoryEnd>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(in crate::vectorise) struct HistoryEnd {
+    #[prost(uint32, tag = "1")]
+    pub(in crate::vectorise) topic: u32,
+    #[prost(int32, tag = "2")]
+    pub(in crate::vectorise) partition: i32,
+    #[prost(int64, tag = "3")]
+    pub(in crate::vectorise) end: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::membership::assert_undisturbed;
+use super::membership::{assert_one_of_two_namesakes_gives_up, assert_undisturbed};
 use crate::support::broker::Broker;
 use crate::support::client::Client;
 use crate::support::process::{Instance, Setup};
@@ -53,6 +53,17 @@ fn members_join_leave_and_die_with_the_protocol_of_kip_848() {
     assert_undisturbed(&client, &setup, &recording);
     assert!(first.stop().success());
     ledger::assert_no_open_transaction(&client, &setup);
+}
+
+/// Members have no fixed names, so it is the producers of one name that put each other out.
+#[test]
+fn two_processes_of_one_name_do_not_go_on_for_ever_with_the_protocol_of_kip_848_either() {
+    let client = Client::shared();
+    let topic = unique("next-namesakes");
+    client.create_topic(&topic, 2, &[]);
+    let setup =
+        Setup::new(&client, &topic).set("kafka.properties.group.protocol", "consumer").set("observe.threads", "1");
+    assert_one_of_two_namesakes_gives_up(&setup);
 }
 
 fn wait_until_read(topic: &str, instances: &[&Instance], each: usize) {

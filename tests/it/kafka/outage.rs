@@ -1,4 +1,4 @@
-//! A broker that is away for 20 s, or cannot write, on a Kafka of its own.
+//! A broker that is away for 20 s, frozen, or cannot write, on a Kafka of its own.
 
 use std::time::Duration;
 
@@ -15,6 +15,17 @@ fn a_broker_that_is_away_for_20_s_changes_nothing() {
     changes_nothing(|broker| {
         broker.kill();
         std::thread::sleep(Duration::from_secs(20));
+        broker.again();
+    });
+}
+
+/// Its connections stand, as they do when the network or a collector of garbage holds it up.
+#[test]
+fn a_broker_that_is_frozen_for_8_s_changes_nothing() {
+    changes_nothing(|broker| {
+        broker.pause();
+        std::thread::sleep(Duration::from_secs(8));
+        broker.resume();
     });
 }
 
@@ -27,6 +38,7 @@ fn a_broker_whose_disk_is_full_changes_nothing() {
             if broker.is_running() { Err("it runs".to_owned()) } else { Ok(()) }
         });
         std::thread::sleep(Duration::from_secs(5));
+        broker.again();
     });
 }
 
@@ -41,11 +53,10 @@ fn changes_nothing(outage: impl FnOnce(&Broker)) {
     instance.wait_until_ready();
     let half = recording.lines.len() / 2;
     send(&client, &topic, &recording, 0..half);
-    // What shippers could not send in the meantime they send afterwards: its times are those of the outage, and it is not late.
+    // What shippers could not send in the meantime they send when they are back: its times are those of the outage, and it is not late.
     setup.wait_until_observed(&client, Duration::from_secs(30));
     outage(&broker);
-    broker.again();
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(8));
     send(&client, &topic, &recording, half..recording.lines.len());
 
     setup.wait_until_judged(&client, Duration::from_secs(120));

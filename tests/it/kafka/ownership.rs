@@ -53,7 +53,7 @@ fn offsets_of_a_partition_that_is_not_owned_are_never_committed() {
     // Assigned by the group, but not taken over yet.
     assert!(matches!(log.commit(&of(&topic), false), Err(CommitError::Broken(_))));
     let positions: Vec<_> =
-        log.committed(&partitions).unwrap().into_iter().map(|(partition, _, first)| (partition, first)).collect();
+        log.committed(&partitions).unwrap().into_iter().map(|(partition, _, there)| (partition, there.first)).collect();
     log.assign(&positions).unwrap();
     // A member of this generation, but the partition is somebody else's.
     assert!(matches!(log.commit(&of(&foreign), false), Err(CommitError::Broken(_))));

@@ -168,6 +168,34 @@ fn tallies_that_are_gone_are_said_to_be() {
     assert!(totals["reasons"].to_string().contains("deleted by retention"), "{totals}");
 }
 
+/// The tallies that taught are gone, and a snapshot remembers them.
+#[test]
+fn explain_begins_at_a_snapshot_where_the_tallies_before_it_are_gone() {
+    let (client, topic) = (&past().client, unique("snapshot"));
+    client.create_topic(&topic, 1, &[]);
+    let recording = Recording::shop(1_200);
+    let setup = Setup::new(client, &topic).set("snapshots.every_s", "86400");
+    let (first, second) = recording.lines.split_at(recording.lines.len() / 2);
+    for half in [first, second] {
+        for line in half {
+            client.send(&topic, 0, line.time_ms, Some(line.json.as_bytes()));
+        }
+        client.flush();
+        let mut instance = setup.start("a");
+        setup.wait_until_judged(client, Duration::from_secs(60));
+        // It takes a snapshot when it stops.
+        assert!(instance.stop().success());
+    }
+    let published = events::published(client, &setup, recording.end_ms);
+    let middle = rfc_3339(second[0].time_ms);
+    let of_second_half =
+        published.iter().map(events::value).find(|event| events::time(event) > middle.as_str()).unwrap();
+    let id = of_second_half["event_id"].as_str().unwrap();
+    client.delete_records(&setup.ours("tallies"), 0, 5);
+    let (out, err) = said(&setup.ask("explain", &[id]));
+    assert!(out.contains("recomputed: identical bytes") && out.contains("state: snapshot "), "{out}{err}");
+}
+
 #[test]
 fn a_replay_equals_detect_and_can_be_published() {
     let past = past();

@@ -55,6 +55,8 @@ impl Client {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("enable.idempotence", "true")
+            // A broker that is back is found at once: what comes more than the lateness after it is late, as it should be.
+            .set("reconnect.backoff.max.ms", "200")
             .set("linger.ms", "5")
             .set("compression.type", "lz4")
             .set("message.max.bytes", "20000000")

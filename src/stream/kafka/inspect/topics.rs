@@ -2,11 +2,10 @@
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode;
 
 use super::super::describe;
 use super::super::refusal::{grant, tool, who};
-use super::super::topics::{Client, Topics, Wanted, ask};
+use super::super::topics::{Client, Topics, Wanted, may_not_be_seen};
 use super::{Check, QUESTION_TIMEOUT};
 use crate::config::Config;
 use crate::record::Topic;
@@ -14,22 +13,19 @@ use crate::record::Topic;
 /// How many names of topics are shown to choose from.
 const NAMES_MAX: usize = 20;
 
-/// A topic of logs. A list holds what may be seen only; asked for one topic, a broker says whether it is not there or not seen.
+/// A topic of logs.
 pub(super) fn input(config: &Config, client: &Client, name: &str, found: &Topics) -> Check {
     let of = format!("topic {name}");
     if let Some(partitions) = found.get(&Topic::new(name)) {
         return Check::ok(&of, format!("{partitions} partitions"));
     }
-    let error = match ask(client, &config.kafka, Some(name)) {
-        Ok(metadata) => metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from),
-        Err(error) => return Check::error(&of, error.to_string(), ""),
-    };
-    match error {
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+    match may_not_be_seen(client, &config.kafka, name) {
+        Err(error) => Check::error(&of, error.to_string(), ""),
+        Ok(true) => {
             let found = format!("{} may not see it", who(&config.kafka));
             Check::error(&of, found, grant(&config.kafka, "Read", &format!("--topic {name}")))
         }
-        _ => {
+        Ok(false) => {
             let is_foreign = |name: &&str| !name.starts_with("__") && !name.starts_with(&config.kafka.prefix);
             let there: Vec<&str> = found.keys().map(Topic::name).filter(is_foreign).take(NAMES_MAX).collect();
             let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
@@ -58,14 +54,11 @@ pub(super) async fn settings(
     };
     for (topic, described) in present.iter().zip(described) {
         let of = format!("topic {}", topic.name);
-        let partitions = found.get(&Topic::new(&topic.name)).copied().unwrap_or(0);
-        if topic.name.ends_with(".scored") && partitions < topic.partitions {
-            let found = format!("has {partitions} partitions, its input {}", topic.partitions);
-            let tool = tool(&config.kafka, "kafka-topics.sh");
-            let command = format!("{tool} --alter --topic {} --partitions {}", topic.name, topic.partitions);
-            tell(Check::error(&of, found, command));
+        if let Some((_, reason, command)) = topic.lacks(found, &config.kafka) {
+            tell(Check::error(&of, reason, command));
             continue;
         }
+        let partitions = found.get(&Topic::new(&topic.name)).copied().unwrap_or(0);
         match described {
             Ok(resource) => tell(differences(config, topic, partitions, &resource)),
             Err(code) => {
