@@ -11,7 +11,7 @@
 //!
 //! # Limits
 //!
-//! [`PLACES`] entries of at most [`SHAPE_BYTES_MAX`] of shape each, with what was made of it: 6 MiB at most, 2 MiB usually.
+//! [`PLACES`] entries of at most [`SHAPE_BYTES_MAX`] of shape each, with what was made of it: 7 MiB at most, 2 MiB usually.
 
 use xxhash_rust::xxh3::xxh3_64;
 
