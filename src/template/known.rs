@@ -7,7 +7,7 @@
 //! # Invariants
 //!
 //! * What is found is what would be made: whole shapes are compared, not hashes. So nothing depends on what is known.
-//! * A shape that comes once takes nothing from others: an entry is made when the shape comes again before another one of its place.
+//! * A shape that comes once takes nothing from others: it gets a place that is free, or when it comes again before another one of that place.
 //!
 //! # Limits
 //!
@@ -79,7 +79,7 @@ impl Known {
         let place = usize::try_from(hash % PLACES as u64).ok()?;
         let (last, entry) = (self.last.get_mut(place)?, self.entries.get_mut(place)?);
         let is_known = entry.as_ref().is_some_and(|entry| entry.is_of(shape));
-        if !is_known && *last != hash {
+        if !is_known && entry.is_some() && *last != hash {
             *last = hash;
             return None;
         }
@@ -126,16 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_is_known_from_the_third_time_on_whatever_its_digits() {
+    fn a_shape_is_known_from_the_second_time_on_whatever_its_digits() {
         let mut known = Known::default();
         let lines = ["took 45 ms", "took 46 ms", "took 99 ms", "took 100 ms", "took 45 MB"];
-        assert_eq!(lines.map(|line| is_known(&mut known, line)), [false, false, true, false, false]);
+        assert_eq!(lines.map(|line| is_known(&mut known, line)), [false, true, true, false, false]);
     }
 
     #[test]
     fn what_came_once_takes_nothing_away_and_long_lines_are_not_kept() {
         let mut known = Known::default();
-        assert_eq!([0; 3].map(|_| is_known(&mut known, "took 45 ms")), [false, false, true]);
+        assert_eq!([0; 3].map(|_| is_known(&mut known, "took 45 ms")), [false, true, true]);
         for index in 0..20_000_u32 {
             let word: String = index.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
             assert!(!is_known(&mut known, &word));
