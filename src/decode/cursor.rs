@@ -68,7 +68,15 @@ impl Cursor<'_> {
     }
 
     pub(super) fn two_digits(&mut self) -> Option<u8> {
-        Some(self.digit()? * 10 + self.digit()?)
+        if let Some(&[tens, ones]) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk())
+            && tens.is_ascii_digit()
+            && ones.is_ascii_digit()
+        {
+            self.at += 2;
+            return Some((tens - b'0') * 10 + (ones - b'0'));
+        }
+        self.digit()?;
+        None
     }
 
     /// One digit or two, as of a day.
@@ -83,10 +91,21 @@ impl Cursor<'_> {
 
     /// The English abbreviation of a month, as its number.
     fn month_name(&mut self) -> Option<u8> {
-        const NAMES: [&[u8]; 12] =
-            [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-        let name = self.bytes.get(self.at..self.at + 3)?;
-        let month = (1..).zip(NAMES).find_map(|(month, known)| (known == name).then_some(month))?;
+        let month = match self.bytes.get(self.at..)?.first_chunk()? {
+            b"Jan" => 1,
+            b"Feb" => 2,
+            b"Mar" => 3,
+            b"Apr" => 4,
+            b"May" => 5,
+            b"Jun" => 6,
+            b"Jul" => 7,
+            b"Aug" => 8,
+            b"Sep" => 9,
+            b"Oct" => 10,
+            b"Nov" => 11,
+            b"Dec" => 12,
+            _ => return None,
+        };
         self.at += 3;
         Some(month)
     }

@@ -14,7 +14,7 @@ const SOURCE_ENDINGS: [&str; 22] = [
 pub(super) mod class {
     /// `a` to `z`.
     pub(in crate::decode) const LOWER: u16 = 1;
-    /// `A` to `Z`: the bit above [`LOWER`].
+    /// `A` to `Z`.
     pub(in crate::decode) const UPPER: u16 = 1 << 1;
     /// `0` to `9`.
     pub(in crate::decode) const DIGIT: u16 = 1 << 2;
@@ -142,20 +142,24 @@ fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
 /// The word that a text begins with; `None` where it begins with a blank, or the word is too long.
 #[inline]
 pub(super) fn word(text: &str) -> Option<Word<'_>> {
-    let (mut classes, mut before, mut end) = (0, 0, 0);
+    let (mut classes, mut end) = (0, 0);
     for byte in text.bytes().take(ELEMENT_BYTES_MAX) {
         let class = class::of(byte);
         if class == class::BLANK {
             break;
         }
-        classes |= class | if (before << 1) & class & class::UPPER != 0 { class::MIXED } else { 0 };
-        before = class;
+        classes |= class;
         end += 1;
     }
     if end == 0 || (end == ELEMENT_BYTES_MAX && text.as_bytes().get(end).is_some()) {
         return None;
     }
     let (text, rest) = text.split_at_checked(end)?;
+    let has_both = classes & class::LOWER != 0 && classes & class::UPPER != 0;
+    let mut pairs = text.as_bytes().array_windows();
+    if has_both && pairs.any(|[first, second]| first.is_ascii_lowercase() && second.is_ascii_uppercase()) {
+        classes |= class::MIXED;
+    }
     Some(Word { text, rest, classes })
 }
 

@@ -177,13 +177,18 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
     for _ in 0..BEHIND_LEVEL_MAX {
         let behind = match rest.as_bytes().first() {
             // `[instance: 7]` belongs to the message: a header has no labels.
-            Some(b'[') => group(rest).filter(|(inner, _)| !inner.contains(": ")).map(|(_, behind)| behind),
+            Some(b'[') => group(rest).filter(|(inner, _)| !has_label(inner)).map(|(_, behind)| behind),
             _ => behind_name(rest, &mut has_logger),
         };
         let Some(behind) = behind.map(strip_separators).filter(|behind| !behind.is_empty()) else { break };
         rest = behind;
     }
     rest
+}
+
+/// Whether a colon stands before a blank.
+fn has_label(text: &str) -> bool {
+    memchr::memchr_iter(b':', text.as_bytes()).any(|at| text.as_bytes().get(at + 1) == Some(&b' '))
 }
 
 /// What follows a name, a source line or a number of a header.

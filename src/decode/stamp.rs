@@ -149,7 +149,8 @@ pub(super) fn of_glog(line: &str, record_ms: Option<i64>) -> Option<(u8, Stamp<'
 pub(super) fn access_log(line: &str) -> Option<Stamp<'_>> {
     let head = line.as_bytes();
     let head = head.get(..ACCESS_STAMP_BYTES).unwrap_or(head);
-    memchr::memchr_iter(b'[', head).filter(|at| *at > 0).find_map(|at| {
+    let may_begin = |at: &usize| *at > 0 && line.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+    memchr::memchr_iter(b'[', head).filter(may_begin).find_map(|at| {
         let mut cursor = Cursor { bytes: line.as_bytes(), at: at + 1 };
         let time = time(&cursor.first_of(&[Cursor::day_first])?, None);
         let is_over = cursor.eat(b']');

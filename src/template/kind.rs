@@ -97,7 +97,9 @@ fn has_two_slashes(token: &[u8]) -> bool {
 
 /// The kind of a token with at least one digit. The union of the classes leaves few candidates each.
 fn kind_with_digits(token: &[u8], classes: u8) -> ParameterKind {
-    if classes == DIGIT || is_number(token) {
+    // All other tokens are spared the look for a unit.
+    let may_be_number = matches!(token, [b'0'..=b'9' | b'+' | b'-', ..]);
+    if classes == DIGIT || (may_be_number && is_number(token)) {
         return ParameterKind::Number;
     }
     if classes & SLASH != 0
@@ -150,14 +152,11 @@ fn is_duration(token: &[u8]) -> bool {
 /// The kind of a token such as `10.0.0.7`, `08:01:24`, `2026-11-23` or `1,2`.
 fn kind_of_digits_and_marks(token: &[u8]) -> ParameterKind {
     let (mut points, mut hyphens, mut colons, mut slashes) = (0, 0, 0, 0);
-    for byte in token {
-        match byte {
-            b'.' => points += 1,
-            b'-' => hyphens += 1,
-            b':' => colons += 1,
-            b'/' => slashes += 1,
-            _ => {}
-        }
+    for &byte in token {
+        points += u32::from(byte == b'.');
+        hyphens += u32::from(byte == b'-');
+        colons += u32::from(byte == b':');
+        slashes += u32::from(byte == b'/');
     }
     match (points, hyphens, colons) {
         (3, 0, 0..=1) => ParameterKind::Ip,
@@ -200,10 +199,13 @@ fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
     let (mut colons, mut classes) = (0, 0);
     for byte in token {
         let class = class(*byte);
+        if class & !(DIGIT | HEX_LETTER | COLON) != 0 {
+            return None;
+        }
         colons += u32::from(class == COLON);
         classes |= class;
     }
-    let is_hexadecimal = classes & !(DIGIT | HEX_LETTER | COLON) == 0 && classes & DIGIT != 0;
+    let is_hexadecimal = classes & DIGIT != 0;
     match colons {
         2 if is_hexadecimal && classes & HEX_LETTER == 0 && !token.starts_with(b":") => Some(ParameterKind::Time),
         5 if is_hexadecimal && token.len() == 17 => Some(ParameterKind::Mac),
@@ -216,7 +218,11 @@ fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
 fn is_dotted_host(text: &[u8]) -> bool {
     let (mut before, mut has_point) = (b'.', false);
     for &byte in text {
-        let is_of_label = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_of_label = match class(byte) {
+            DIGIT | HEX_LETTER => true,
+            LETTER => byte.is_ascii(),
+            _ => matches!(byte, b'-' | b'_'),
+        };
         if !is_of_label && (byte != b'.' || before == b'.') {
             return false;
         }
@@ -225,6 +231,9 @@ fn is_dotted_host(text: &[u8]) -> bool {
     }
     has_point && before != b'.'
 }
+
+/// The longest unit, in bytes.
+pub(super) const UNIT_BYTES_MAX: usize = 4;
 
 /// Whether a word is a unit of size or time: behind a number it varies with it (`9 KB`, `1 MB`; `40 sec`, `2 min`). Milliseconds and
 /// below are not among them: writers stay with them, and readers want to see them.

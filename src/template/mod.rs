@@ -10,6 +10,9 @@
 //! Failed password for root from <*> port <*>
 //! ```
 //!
+//! `reader` goes over the line, `writer` writes what comes of it; lines that differ from earlier ones in digits only are not read
+//! again (`known`).
+//!
 //! # Identity
 //!
 //! The id of a template is the 64-bit XXH3 hash of its skeleton's text, seeded with [`RULES_VERSION`]. So it is the same in every
@@ -20,17 +23,21 @@
 //!
 //! * The skeleton is a function of the line and the masks alone, never of lines before.
 //! * Parameters lie within the line, on boundaries of characters, in rising order, and do not overlap.
-//! * No line makes it panic, and nothing is allocated per line once the buffers have grown.
+//! * No line makes it panic, and nothing is allocated per line once the buffers have grown, but for shapes that are kept (`known`).
 //!
 //! Words that vary without looking like it (names of users) stay literal here: the catalogue merges such templates.
 
 mod class;
 mod kind;
+mod known;
 mod masks;
 mod merge;
 mod number;
+mod reader;
 mod shown;
 mod skeleton;
+mod token;
+mod writer;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,164 @@
+//! The text of a skeleton and its parameters, as they come about from left to right.
+
+use std::ops::Range;
+
+use super::kind::ParameterKind;
+use super::skeleton::{PARAMETERS_MAX, Parameter};
+
+/// What stands for a run of variables.
+pub(super) const VARIABLE: &str = "<*>";
+
+/// What the skeleton ends in so far, as far as the next variable asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// A literal, or nothing.
+    Literal,
+    /// A variable: another one joins it.
+    Variable,
+    /// A variable and one of `, : - /`, which is cut off again, down to `length`, if a variable follows.
+    Joiner { length: usize },
+}
+
+/// Writes a skeleton: literals, blanks between them, variables that join.
+pub(super) struct Writer<'l, 's> {
+    line: &'l str,
+    text: &'s mut String,
+    parameters: &'s mut Vec<Parameter>,
+    tail: Tail,
+    /// The piece of the line that `text` still lacks. Literals that stand in the line as they do in the skeleton are copied
+    /// together: most words are followed by one blank and another word.
+    pending: Range<usize>,
+    has_blank: bool,
+    slots: u16,
+}
+
+impl<'l, 's> Writer<'l, 's> {
+    /// Begins with an empty skeleton of this line.
+    pub(super) fn new(line: &'l str, text: &'s mut String, parameters: &'s mut Vec<Parameter>) -> Self {
+        text.clear();
+        parameters.clear();
+        Self { line, text, parameters, tail: Tail::Literal, pending: 0..0, has_blank: false, slots: 0 }
+    }
+
+    /// Whether the last thing was a variable, with or without a blank behind it.
+    #[inline]
+    pub(super) fn follows_variable(&self) -> bool {
+        self.tail == Tail::Variable
+    }
+
+    /// Whether a blank stands behind the last thing.
+    #[inline]
+    pub(super) fn has_blank(&self) -> bool {
+        self.has_blank
+    }
+
+    /// Takes a blank.
+    #[inline]
+    pub(super) fn blank(&mut self) {
+        self.has_blank = true;
+    }
+
+    /// Takes back the blanks behind the last thing.
+    pub(super) fn drop_blank(&mut self) {
+        self.has_blank = false;
+    }
+
+    /// Whether the text so far ends like this.
+    pub(super) fn ends_with(&mut self, end: &str) -> bool {
+        self.copy_pending();
+        self.text.ends_with(end)
+    }
+
+    /// Takes a variable, which joins the one before it.
+    #[inline]
+    pub(super) fn variable(&mut self, kind: ParameterKind, start: usize, end: usize) {
+        match self.tail {
+            Tail::Variable => {}
+            Tail::Joiner { length } => {
+                self.pending = 0..0;
+                self.text.truncate(length);
+            }
+            Tail::Literal => self.new_slot(),
+        }
+        self.tail = Tail::Variable;
+        self.has_blank = false;
+        self.parameter(kind, start, end);
+    }
+
+    fn new_slot(&mut self) {
+        self.copy_pending();
+        self.write_blank();
+        self.text.push_str(VARIABLE);
+        self.slots = self.slots.saturating_add(1);
+    }
+
+    /// Takes what a mask found. Nothing joins it.
+    pub(super) fn masked(&mut self, name: &str, start: usize, end: usize) {
+        self.copy_pending();
+        self.write_blank();
+        self.text.extend(["<", name, ">"]);
+        self.slots = self.slots.saturating_add(1);
+        self.tail = Tail::Literal;
+        self.parameter(ParameterKind::Masked, start, end);
+    }
+
+    /// Takes a parameter of the last variable that is no part of the text.
+    #[inline]
+    pub(super) fn parameter(&mut self, kind: ParameterKind, start: usize, end: usize) {
+        if self.parameters.len() < PARAMETERS_MAX
+            && let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end))
+        {
+            self.parameters.push(Parameter { kind, start, end, slot: self.slots.saturating_sub(1) });
+        }
+    }
+
+    /// Takes one character, which may join variables.
+    #[inline]
+    pub(super) fn punctuation(&mut self, at: usize, byte: u8) {
+        // Behind a variable nothing is pending.
+        let length = self.text.len();
+        let may_join = self.tail == Tail::Variable && matches!(byte, b',' | b':' | b'-' | b'/');
+        self.literal(at, at + 1);
+        if may_join {
+            self.tail = Tail::Joiner { length };
+        }
+    }
+
+    /// Takes a piece of the line as it is. Nothing is a piece too.
+    #[inline]
+    pub(super) fn literal(&mut self, start: usize, end: usize) {
+        if start == end {
+            return;
+        }
+        let next = self.pending.end + usize::from(self.has_blank);
+        let is_next = start == next && (!self.has_blank || self.line.as_bytes().get(next - 1) == Some(&b' '));
+        if is_next && !self.pending.is_empty() {
+            self.pending.end = end;
+            self.has_blank = false;
+        } else {
+            self.copy_pending();
+            self.write_blank();
+            self.pending = start..end;
+        }
+        self.tail = Tail::Literal;
+    }
+
+    /// Ends the text.
+    pub(super) fn finish(&mut self) {
+        self.copy_pending();
+    }
+
+    fn copy_pending(&mut self) {
+        if !self.pending.is_empty() {
+            self.text.push_str(self.line.get(self.pending.clone()).unwrap_or_default());
+            self.pending = 0..0;
+        }
+    }
+
+    fn write_blank(&mut self) {
+        if self.has_blank && !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.has_blank = false;
+    }
+}
