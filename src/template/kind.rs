@@ -9,7 +9,7 @@ use super::number::is_number;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterKind {
-    /// A whole number or decimal, perhaps with a sign and a unit: `45`, `-0.5`, `45ms`. [`super::number`] reads it.
+    /// A whole number or decimal, perhaps with a sign and a unit: `45`, `-0.5`, `45ms`. [`super::number()`] reads it.
     Number,
     /// Hexadecimal digits: `0x7ffe`, `2c12a3826fa6573b`.
     Hexadecimal,

@@ -10,8 +10,7 @@
 //! Failed password for root from <*> port <*>
 //! ```
 //!
-//! `reader` goes over the line, `writer` writes what comes of it; lines that differ from earlier ones in digits only are not read
-//! again (`known`).
+//! `reader` goes over the line, `writer` writes what comes of it.
 //!
 //! # Identity
 //!
@@ -23,13 +22,12 @@
 //!
 //! * The skeleton is a function of the line and the masks alone, never of lines before.
 //! * Parameters lie within the line, on boundaries of characters, in rising order, and do not overlap.
-//! * No line makes it panic, and nothing is allocated per line once the buffers have grown, but for shapes that are kept (`known`).
+//! * No line makes it panic, and nothing is allocated per line once the buffers have grown.
 //!
 //! Words that vary without looking like it (names of users) stay literal here: the catalogue merges such templates.
 
 mod class;
 mod kind;
-mod known;
 mod masks;
 mod merge;
 mod number;

@@ -5,7 +5,6 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::record::TemplateId;
 
 use super::kind::ParameterKind;
-use super::known::Known;
 use super::masks::{Masked, Masks};
 use super::reader::Reader;
 
@@ -52,32 +51,11 @@ pub struct Skeleton<'a> {
     pub parameters: &'a [Parameter],
 }
 
-/// What was made of a line.
-#[derive(Debug, Default)]
-pub(super) struct Made {
-    id: u64,
-    text: String,
-    parameters: Vec<Parameter>,
-}
-
-impl Made {
-    /// Makes the skeleton of a line, of which masks found these parts, in the buffers of what was made before.
-    fn make(&mut self, line: &str, masked: &[Masked]) {
-        Reader::new(line, &mut self.text, &mut self.parameters).read_line(masked);
-        self.id = xxh3_64_with_seed(self.text.as_bytes(), RULES_VERSION);
-        self.text.truncate(self.text.floor_char_boundary(SKELETON_BYTES_MAX));
-    }
-
-    fn skeleton(&self) -> Skeleton<'_> {
-        Skeleton { id: TemplateId(self.id), text: &self.text, parameters: &self.parameters }
-    }
-}
-
-/// Makes skeletons. Owns the buffers that they are made in, and knows many that it made; what was made before has no influence.
+/// Makes skeletons. Owns the buffers that they are made in; what was made before has no influence.
 #[derive(Debug, Default)]
 pub struct Skeletoniser {
-    made: Made,
-    known: Known,
+    text: String,
+    parameters: Vec<Parameter>,
     masks: Masks,
     masked: Vec<Masked>,
 }
@@ -101,19 +79,19 @@ impl Skeletoniser {
     /// The skeleton of a line. Linear in the length of the line.
     pub fn skeletonise(&mut self, message: &str) -> Skeleton<'_> {
         self.masks.find(message, &mut self.masked);
-        // What a mask finds may depend on the digits.
-        let known = if self.masks.is_empty() { self.known.find(message) } else { None };
-        let (made, is_known) = known.unwrap_or((&mut self.made, false));
-        if !is_known {
-            made.make(message, &self.masked);
-        }
-        made.skeleton()
+        self.make(message)
     }
 
     /// The skeleton of a skeleton in which words became variables: names of masks stay, and patterns are not sought again.
     pub(super) fn skeletonise_again(&mut self, skeleton: &str) -> Skeleton<'_> {
         self.masks.find_placeholders(skeleton, &mut self.masked);
-        self.made.make(skeleton, &self.masked);
-        self.made.skeleton()
+        self.make(skeleton)
+    }
+
+    fn make(&mut self, line: &str) -> Skeleton<'_> {
+        Reader::new(line, &mut self.text, &mut self.parameters).read_line(&self.masked);
+        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), RULES_VERSION));
+        self.text.truncate(self.text.floor_char_boundary(SKELETON_BYTES_MAX));
+        Skeleton { id, text: &self.text, parameters: &self.parameters }
     }
 }
