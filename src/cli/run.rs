@@ -158,9 +158,18 @@ impl Instance {
         let mut warn = tokio::time::interval_at(tokio::time::Instant::now() + WARN_EVERY, WARN_EVERY);
         let mut refresh = tokio::time::interval_at(tokio::time::Instant::now() + ROSTER_EVERY, ROSTER_EVERY);
         let mut look = tokio::time::interval(Duration::from_millis(100));
+        // Twice in a row: a clock that leaps makes everybody look stuck once.
+        let mut stuck = Vec::new();
         while !self.workers.iter().any(JoinHandle::is_finished) {
             tokio::select! {
                 _ = status.tick() => {
+                    let still_stuck = self.view.stuck();
+                    if !stuck.is_empty() && !still_stuck.is_empty() {
+                        error!(workers = still_stuck.join(", "),
+                            "stuck in a call that does not end: the process ends, to be started again; nothing is lost");
+                        break;
+                    }
+                    stuck = still_stuck;
                     self.view.measure_rate();
                     self.view.measure_partitions();
                     let status = self.view.status();
@@ -179,7 +188,7 @@ impl Instance {
             }
         }
         if !self.stop.is_requested() {
-            // A worker gave up; what the others wait for may never come, and from here on nobody listens to signals.
+            // A worker gave up or is stuck; what the others wait for may never come, and from here on nobody listens to signals.
             self.stop.request();
             end_within(STOP_WITHIN, 1);
         }

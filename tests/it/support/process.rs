@@ -211,6 +211,15 @@ impl Instance {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Writes beside its log where its threads stand, for it may stand still; with gdb, if that is there.
+    fn write_stacks(&self) {
+        let Ok(file) = std::fs::File::create(self.log.with_extension("stacks")) else { return };
+        let process = self.child.id().to_string();
+        let mut gdb = Command::new("timeout");
+        gdb.args(["30", "gdb", "-p", &process, "-batch", "-ex", "thread apply all bt 30"]);
+        let _ = gdb.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).status();
+    }
+
     /// What it wrote so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
@@ -274,6 +283,9 @@ impl Drop for Instance {
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("---- the end of {}", self.log.display());
             eprintln!("{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            if self.keeps_log {
+                self.write_stacks();
+            }
         } else if !self.keeps_log {
             let _ = std::fs::remove_file(&self.log);
         }
