@@ -20,9 +20,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
 /// So many times in so long a worker is put out by somebody of its name before it gives up. A broker that was away does that too,
-/// but not again and again.
+/// but not again and again. Two that write nothing but how far they are put each other out every 22 s.
 const FENCINGS_MAX: usize = 5;
-const FENCINGS_WITHIN: Duration = Duration::from_secs(60);
+const FENCINGS_WITHIN: Duration = Duration::from_secs(180);
 
 /// What all workers of a process share.
 #[derive(Clone)]

@@ -168,7 +168,7 @@ pub(super) fn assert_one_of_two_namesakes_gives_up(setup: &Setup) {
     let first = setup.start("a");
     first.wait_until_ready();
     let mut instances = [first, setup.start("a")];
-    let ended = eventually("one to give up", Duration::from_secs(90), || {
+    let ended = eventually("one to give up", Duration::from_secs(180), || {
         instances.iter_mut().position(|instance| !instance.is_running()).ok_or_else(|| "both run".to_owned())
     });
     let ended = &mut instances[ended];
