@@ -19,6 +19,10 @@ const COMMIT_WHEN_STOPPING_FOR: Duration = Duration::from_secs(5);
 /// The same while partitions are given up, for which the whole group waits, and in which a member that the group no longer counts
 /// learns nothing of it.
 const COMMIT_IN_REBALANCE_FOR: Duration = Duration::from_secs(10);
+/// A transaction that took this long may have left copies of its requests behind, on connections that broke while a broker did not
+/// answer. One that ends it, read late, would end the next one, half sent, for brokers tell transactions of one epoch not apart
+/// (KIP-890); a new producer's epoch refuses it. Shorter than librdkafka waits for an answer, a third of the transaction's time-out.
+const LATE_AFTER: Duration = Duration::from_secs(2);
 /// The pause before a transaction is sent again.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -105,11 +109,19 @@ pub fn commit_whole<C: Connection>(
     }
     let started = connection.now().running_for;
     loop {
-        let Err(failure) = connection.send(transaction) else { return Ok(()) };
+        let sent_at = connection.now().running_for;
+        let sent = connection.send(transaction);
+        let took = connection.now().running_for.saturating_sub(sent_at);
+        // Who stops sends nothing more.
+        let is_late = took >= LATE_AFTER && !connection.is_stopping();
+        let Err(failure) = sent else { return if is_late { connection.renew() } else { Ok(()) } };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
         if let Recovered::WasCommitted = recover(connection, failure, transaction)? {
             return Ok(());
+        }
+        if is_late {
+            connection.renew()?;
         }
         if connection.assignment_lost() {
             return Err(CommitError::Lost(reason));
@@ -190,6 +202,8 @@ mod tests {
     struct Scripted {
         sends: Vec<Result<(), Failure>>,
         sent: usize,
+        seconds_each: usize,
+        renewed: usize,
         committed: Option<Committed>,
     }
 
@@ -199,18 +213,28 @@ mod tests {
             committed: i64,
             in_rebalance: bool,
         ) -> (Result<(), CommitError>, usize) {
+            let (ended, scripted) = Self::commit_slowly(1, sends, committed, in_rebalance);
+            (ended, scripted.sent)
+        }
+
+        fn commit_slowly(
+            seconds_each: usize,
+            sends: Vec<Result<(), Failure>>,
+            committed: i64,
+            in_rebalance: bool,
+        ) -> (Result<(), CommitError>, Self) {
             let committed = Some(Committed { offset: Offset(committed), metadata: String::new() });
-            let mut scripted = Self { sends, sent: 0, committed };
+            let mut scripted = Self { sends, sent: 0, seconds_each, renewed: 0, committed };
             let mut transaction = Transaction::default();
             transaction.offsets.insert(Partition::new(Topic::new("logs"), 0), (Offset(7), String::new()));
             let ended = commit_whole(&mut scripted, &transaction, in_rebalance);
-            (ended, scripted.sent)
+            (ended, scripted)
         }
     }
 
     impl Log for Scripted {
         fn now(&self) -> Now {
-            Now { wall_ms: 0, running_for: Duration::from_secs(self.sent as u64) }
+            Now { wall_ms: 0, running_for: Duration::from_secs((self.sent * self.seconds_each) as u64) }
         }
         fn poll(&mut self, _: Duration, _: &mut Taker<'_>) -> Result<usize, CommitError> {
             Ok(0)
@@ -255,6 +279,7 @@ mod tests {
             Ok(())
         }
         fn renew(&mut self) -> Result<(), CommitError> {
+            self.renewed += 1;
             Ok(())
         }
         fn committed_offsets(
@@ -283,6 +308,16 @@ mod tests {
     fn who_is_put_out_while_giving_up_partitions_does_not_wait_for_itself() {
         assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, true), (Err(CommitError::Broken(_)), 1)));
         assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, false), (Ok(()), 2)));
+    }
+
+    #[test]
+    fn what_a_late_transaction_left_behind_is_refused_by_the_epoch_of_a_new_producer() {
+        let aborted = || Err(Failure::Abort("timed out".to_owned()));
+        for (seconds_each, renewed) in [(1, 0), (2, 2)] {
+            let (ended, scripted) = Scripted::commit_slowly(seconds_each, vec![aborted(), Ok(())], 0, false);
+            assert!(ended.is_ok());
+            assert_eq!(scripted.renewed, renewed);
+        }
     }
 
     /// It would end what the other one of the name does, and so on for ever.
