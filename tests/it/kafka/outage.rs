@@ -56,7 +56,7 @@ fn changes_nothing(outage: impl FnOnce(&Broker)) {
     // What shippers could not send in the meantime they send when they are back: its times are those of the outage, and it is not late.
     setup.wait_until_observed(&client, Duration::from_secs(30));
     outage(&broker);
-    std::thread::sleep(Duration::from_secs(8));
+    std::thread::sleep(Duration::from_secs(2));
     send(&client, &topic, &recording, half..recording.lines.len());
 
     setup.wait_until_judged(&client, Duration::from_secs(120));
