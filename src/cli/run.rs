@@ -159,17 +159,17 @@ impl Instance {
         let mut refresh = tokio::time::interval_at(tokio::time::Instant::now() + ROSTER_EVERY, ROSTER_EVERY);
         let mut look = tokio::time::interval(Duration::from_millis(100));
         // Twice in a row: a clock that leaps makes everybody look stuck once.
-        let mut stuck = Vec::new();
+        let mut was_stuck = false;
         while !self.workers.iter().any(JoinHandle::is_finished) {
             tokio::select! {
                 _ = status.tick() => {
-                    let still_stuck = self.view.stuck();
-                    if !stuck.is_empty() && !still_stuck.is_empty() {
-                        error!(workers = still_stuck.join(", "),
+                    let stuck = self.view.stuck();
+                    if was_stuck && !stuck.is_empty() {
+                        error!(workers = stuck.join(", "),
                             "stuck in a call that does not end: the process ends, to be started again; nothing is lost");
                         break;
                     }
-                    stuck = still_stuck;
+                    was_stuck = !stuck.is_empty();
                     self.view.measure_rate();
                     self.view.measure_partitions();
                     let status = self.view.status();

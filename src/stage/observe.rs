@@ -84,13 +84,18 @@ impl Observer {
         self.clocks.remove(partition);
     }
 
+    /// What is read from now on was not read before because brokers were away.
+    pub fn was_away(&mut self) {
+        self.was_away = true;
+    }
+
     /// Drops everything: clocks, sums and memory. What was not committed is read again.
     pub fn drop_all(&mut self) {
         self.clocks.clear();
         self.collector.take();
         self.collector.forget();
         self.limits_met();
-        self.was_away = true;
+        self.was_away();
     }
 
     /// Forgets what was announced. Changes no event.

@@ -117,11 +117,8 @@ pub fn commit_whole<C: Connection>(
         let Err(failure) = sent else { return if is_late { connection.renew() } else { Ok(()) } };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
-        if let Recovered::WasCommitted = recover(connection, failure, transaction)? {
+        if let Recovered::WasCommitted = recover(connection, failure, is_late, transaction)? {
             return Ok(());
-        }
-        if is_late {
-            connection.renew()?;
         }
         if connection.assignment_lost() {
             return Err(CommitError::Lost(reason));
@@ -149,6 +146,7 @@ pub fn commit_whole<C: Connection>(
 fn recover<C: Connection>(
     connection: &mut C,
     failure: Failure,
+    is_late: bool,
     transaction: &Transaction,
 ) -> Result<Recovered, CommitError> {
     match failure {
@@ -161,6 +159,7 @@ fn recover<C: Connection>(
         Failure::Abort(reason) | Failure::NotAMember(reason) => {
             debug!(reason, "transaction aborted; it is sent again");
             match connection.abort() {
+                Ok(()) if is_late => connection.renew().map(|()| Recovered::SendAgain),
                 Ok(()) => Ok(Recovered::SendAgain),
                 Err(Failure::Fenced(reason)) => Err(CommitError::Fenced(reason)),
                 Err(failure) => resolve_doubt(connection, &format!("{failure:?}"), transaction),

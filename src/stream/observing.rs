@@ -111,10 +111,10 @@ impl Observing {
         Self { thread, pace, ..self }
     }
 
-    /// The same, where what was read before broke off.
-    pub fn after_an_outage(mut self, was_away: bool) -> Self {
-        if was_away {
-            self.observer.drop_all();
+    /// The same; `is_again` where an earlier one broke off.
+    pub fn after_an_outage(mut self, is_again: bool) -> Self {
+        if is_again {
+            self.observer.was_away();
         }
         self
     }

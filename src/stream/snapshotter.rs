@@ -273,13 +273,12 @@ mod tests {
         let store = Box::new(Stuck(Mutex::new(held)));
         let mut snapshotter = Snapshotter::start(store, Duration::ZERO, "sha256:0").unwrap();
         let partitions = [0, 1, 2, 3].map(|number| Partition::new(Topic::new("eddyline.tallies"), number));
-        let (started, last_chance) = (Instant::now(), Some(Snapshotter::last_chance()));
+        let last_chance = Some(Snapshotter::last_chance());
         for partition in &partitions {
             snapshotter.offer(partition, &Judge::new(), Offset(5), last_chance);
         }
-        let took = started.elapsed();
+        // It comes here although the store is stuck.
         drop(release);
-        assert!((HANDED_OVER_WITHIN..HANDED_OVER_WITHIN * 2).contains(&took), "{took:?}");
         let handed_over = partitions.iter().filter(|&partition| snapshotter.taken[partition].offset == Offset(5));
         assert_eq!(handed_over.count(), 2, "one is being written and one waits");
     }

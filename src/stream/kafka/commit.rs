@@ -23,7 +23,9 @@ impl Connection for KafkaLog {
     fn send(&mut self, transaction: &Transaction) -> Result<(), Failure> {
         let Some(transactions) = &self.transactions else { return Err(Failure::Doubt("no producer".to_owned())) };
         let offsets = offsets_of(transaction).map_err(|error| Failure::Doubt(describe(&error)))?;
-        let group = || native::is_member(&self.consumer).then(|| self.consumer.group_metadata()).flatten();
+        // Asked after: who is a member then was one before, for nobody joins again while this thread does not poll. Asked before, it
+        // could be put out in between, and a broker takes offsets from a nobody.
+        let group = || self.consumer.group_metadata().filter(|_| native::is_member(&self.consumer));
         transactions.send(&transaction.outputs, |output| topic_of(&self.kafka, output), &offsets, group)
     }
 
