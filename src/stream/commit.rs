@@ -21,7 +21,7 @@ const COMMIT_WHEN_STOPPING_FOR: Duration = Duration::from_secs(5);
 const COMMIT_IN_REBALANCE_FOR: Duration = Duration::from_secs(10);
 /// A transaction that took this long may have left copies of its requests behind, on connections that broke while a broker did not
 /// answer. One that ends it, read late, would end the next one, half sent, for brokers tell transactions of one epoch not apart
-/// (KIP-890); a new producer's epoch refuses it. Shorter than librdkafka waits for an answer, a third of the transaction's time-out.
+/// (KIP-890); a new producer's epoch refuses it. Shorter than librdkafka waits before it connects anew (seen: 3.4 s).
 const LATE_AFTER: Duration = Duration::from_secs(2);
 /// The pause before a transaction is sent again.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
