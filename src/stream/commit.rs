@@ -19,10 +19,6 @@ const COMMIT_WHEN_STOPPING_FOR: Duration = Duration::from_secs(5);
 /// The same while partitions are given up, for which the whole group waits, and in which a member that the group no longer counts
 /// learns nothing of it.
 const COMMIT_IN_REBALANCE_FOR: Duration = Duration::from_secs(10);
-/// A transaction that took this long may have left copies of its requests behind, on connections that broke while a broker did not
-/// answer. One that ends it, read late, would end the next one, half sent, for brokers tell transactions of one epoch not apart
-/// (KIP-890); a new producer's epoch refuses it. Shorter than librdkafka waits before it connects anew (seen: 3.4 s).
-const LATE_AFTER: Duration = Duration::from_secs(2);
 /// The pause before a transaction is sent again.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -57,6 +53,13 @@ pub trait Connection: Log {
     /// # Errors
     /// Where that is in doubt too.
     fn abort(&mut self) -> Result<(), Failure>;
+
+    /// Whether requests that were sent may still reach the log, though later ones were answered.
+    ///
+    /// A request whose connection breaks is sent again on a new one; the first copy may be read later than the second. One that ends a
+    /// transaction would then end the next one, half sent, and one of offsets would take them back, for a broker does not tell transactions
+    /// of one epoch apart (KIP-890, whose protocol librdkafka does not speak). A new producer's epoch refuses them all.
+    fn may_have_stragglers(&self) -> bool;
 
     /// Makes a new producer of the same name, which ends whatever its forerunner began.
     ///
@@ -109,15 +112,13 @@ pub fn commit_whole<C: Connection>(
     }
     let started = connection.now().running_for;
     loop {
-        let sent_at = connection.now().running_for;
         let sent = connection.send(transaction);
-        let took = connection.now().running_for.saturating_sub(sent_at);
         // Who stops sends nothing more.
-        let is_late = took >= LATE_AFTER && !connection.is_stopping();
-        let Err(failure) = sent else { return if is_late { connection.renew() } else { Ok(()) } };
+        let renews = connection.may_have_stragglers() && !connection.is_stopping();
+        let Err(failure) = sent else { return if renews { connection.renew() } else { Ok(()) } };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
-        if let Recovered::WasCommitted = recover(connection, failure, is_late, transaction)? {
+        if let Recovered::WasCommitted = recover(connection, failure, renews, transaction)? {
             return Ok(());
         }
         if connection.assignment_lost() {
@@ -146,7 +147,7 @@ pub fn commit_whole<C: Connection>(
 fn recover<C: Connection>(
     connection: &mut C,
     failure: Failure,
-    is_late: bool,
+    renews: bool,
     transaction: &Transaction,
 ) -> Result<Recovered, CommitError> {
     match failure {
@@ -159,7 +160,7 @@ fn recover<C: Connection>(
         Failure::Abort(reason) | Failure::NotAMember(reason) => {
             debug!(reason, "transaction aborted; it is sent again");
             match connection.abort() {
-                Ok(()) if is_late => connection.renew().map(|()| Recovered::SendAgain),
+                Ok(()) if renews => connection.renew().map(|()| Recovered::SendAgain),
                 Ok(()) => Ok(Recovered::SendAgain),
                 Err(Failure::Fenced(reason)) => Err(CommitError::Fenced(reason)),
                 Err(failure) => resolve_doubt(connection, &format!("{failure:?}"), transaction),
@@ -201,7 +202,7 @@ mod tests {
     struct Scripted {
         sends: Vec<Result<(), Failure>>,
         sent: usize,
-        seconds_each: usize,
+        stragglers: bool,
         renewed: usize,
         committed: Option<Committed>,
     }
@@ -212,18 +213,18 @@ mod tests {
             committed: i64,
             in_rebalance: bool,
         ) -> (Result<(), CommitError>, usize) {
-            let (ended, scripted) = Self::commit_slowly(1, sends, committed, in_rebalance);
+            let (ended, scripted) = Self::commit_with(false, sends, committed, in_rebalance);
             (ended, scripted.sent)
         }
 
-        fn commit_slowly(
-            seconds_each: usize,
+        fn commit_with(
+            stragglers: bool,
             sends: Vec<Result<(), Failure>>,
             committed: i64,
             in_rebalance: bool,
         ) -> (Result<(), CommitError>, Self) {
             let committed = Some(Committed { offset: Offset(committed), metadata: String::new() });
-            let mut scripted = Self { sends, sent: 0, seconds_each, renewed: 0, committed };
+            let mut scripted = Self { sends, sent: 0, stragglers, renewed: 0, committed };
             let mut transaction = Transaction::default();
             transaction.offsets.insert(Partition::new(Topic::new("logs"), 0), (Offset(7), String::new()));
             let ended = commit_whole(&mut scripted, &transaction, in_rebalance);
@@ -233,7 +234,7 @@ mod tests {
 
     impl Log for Scripted {
         fn now(&self) -> Now {
-            Now { wall_ms: 0, running_for: Duration::from_secs((self.sent * self.seconds_each) as u64) }
+            Now { wall_ms: 0, running_for: Duration::from_secs(self.sent as u64) }
         }
         fn poll(&mut self, _: Duration, _: &mut Taker<'_>) -> Result<usize, CommitError> {
             Ok(0)
@@ -277,6 +278,9 @@ mod tests {
         fn abort(&mut self) -> Result<(), Failure> {
             Ok(())
         }
+        fn may_have_stragglers(&self) -> bool {
+            self.stragglers
+        }
         fn renew(&mut self) -> Result<(), CommitError> {
             self.renewed += 1;
             Ok(())
@@ -310,10 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn what_a_late_transaction_left_behind_is_refused_by_the_epoch_of_a_new_producer() {
+    fn what_is_still_on_its_way_is_refused_by_the_epoch_of_a_new_producer() {
         let aborted = || Err(Failure::Abort("timed out".to_owned()));
-        for (seconds_each, renewed) in [(1, 0), (2, 2)] {
-            let (ended, scripted) = Scripted::commit_slowly(seconds_each, vec![aborted(), Ok(())], 0, false);
+        for (stragglers, renewed) in [(false, 0), (true, 2)] {
+            let (ended, scripted) = Scripted::commit_with(stragglers, vec![aborted(), Ok(())], 0, false);
             assert!(ended.is_ok());
             assert_eq!(scripted.renewed, renewed);
         }

@@ -11,4 +11,5 @@ mod ownership;
 mod past;
 mod same_events;
 mod secure;
+mod straggler;
 mod vanished;

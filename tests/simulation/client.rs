@@ -49,6 +49,8 @@ pub struct Client {
     name: usize,
     producer: String,
     epoch: u64,
+    /// A copy of the request that committed a transaction is still on its way, with this epoch.
+    straggler: Option<u64>,
     member: u64,
     /// The generation of the group that it has heard of.
     generation: u32,
@@ -79,6 +81,7 @@ impl Client {
             name,
             producer,
             epoch,
+            straggler: None,
             member,
             generation: 0,
             assigned: Vec::new(),
@@ -242,6 +245,7 @@ impl Client {
                 world.write(&self.producer, self.epoch, output).map_err(fenced)?;
             }
             drop(world);
+            self.meet_straggler();
             if self.fails(|world| world.faults.abort, "outputs that are not delivered") {
                 return Err(Failure::Abort("not delivered".to_owned()));
             }
@@ -271,6 +275,15 @@ impl Client {
         world.add_offsets(&self.producer, self.epoch, self.role, offsets).map_err(fenced)
     }
 
+    /// The copy of an earlier request is read in the middle of a transaction.
+    fn meet_straggler(&mut self) {
+        let arrives = self.straggler.is_some() && self.world().random.happens(3_000);
+        if let Some(epoch) = self.straggler.take_if(|_| arrives) {
+            let ended = self.world().end_open(&self.producer, epoch, true);
+            self.say(|| format!("a commit of epoch {epoch} is read once more: {ended:?}"));
+        }
+    }
+
     fn end(&mut self) -> Result<(), Failure> {
         self.step("the end of the transaction", 20)?;
         self.reach()?;
@@ -281,6 +294,9 @@ impl Client {
             return Err(Failure::Doubt("no answer".to_owned()));
         }
         self.world().end_open(&self.producer, self.epoch, true).map_err(fenced)?;
+        if self.fails(|world| world.faults.straggler, "commits that are sent twice") {
+            self.straggler = Some(self.epoch);
+        }
         if self.fails(|world| world.faults.lost_answer, "answers that are lost") {
             return Err(Failure::Doubt("no answer".to_owned()));
         }
@@ -311,6 +327,10 @@ impl Log for Client {
             }
             let index = *self.world().random.one_of(&readable);
             let Assigned { partition, position, .. } = &self.assigned[index];
+            // As a consumer that knows no other place to go on.
+            if self.world().logs.get(partition).is_some_and(|log| *position < log.first) {
+                return Err(CommitError::Broken(format!("{partition}: offset {position} was deleted")));
+            }
             let is_unreadable = self.world().is_unreadable(partition);
             let next = self.world().next(partition, *position, uncommitted).filter(|_| !is_unreadable);
             let Some((offset, record, entry)) =
@@ -477,6 +497,10 @@ impl Connection for Client {
         self.step("an abort", 20)?;
         self.reach()?;
         self.world().end_open(&self.producer, self.epoch, false).map_err(fenced)
+    }
+
+    fn may_have_stragglers(&self) -> bool {
+        self.straggler == Some(self.epoch) && !self.has(Mutant::KeepsItsEpoch)
     }
 
     fn renew(&mut self) -> Result<(), CommitError> {

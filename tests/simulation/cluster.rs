@@ -104,6 +104,7 @@ impl Cluster {
             lost_answer: *random.one_of(&[0, 50, 300, 1_500]),
             lost_request: *random.one_of(&[0, 50, 300, 1_500]),
             around: *random.one_of(&[0, 10, 30, 100]),
+            straggler: *random.one_of(&[0, 50, 300, 1_500]),
         };
         world.faults = faults;
         if world.random.happens(1_500) {

@@ -49,10 +49,12 @@ pub enum Mutant {
     SkipsARecordThatPanics,
     /// What was counted when a stage panicked is kept.
     KeepsStateAfterAPanic,
+    /// The producer stays the same though a request of it is still on its way.
+    KeepsItsEpoch,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::PublishesBeforeTheCommit,
         Self::ForgetsAFlush,
         Self::DropsTheMetadata,
@@ -70,6 +72,7 @@ impl Mutant {
         Self::ForgetsACut,
         Self::SkipsARecordThatPanics,
         Self::KeepsStateAfterAPanic,
+        Self::KeepsItsEpoch,
     ];
 }
 

@@ -27,6 +27,8 @@ pub struct Faults {
     pub lost_answer: u64,
     /// A commit is lost before it was carried out.
     pub lost_request: u64,
+    /// A commit is sent twice, and the second copy is read later.
+    pub straggler: u64,
     /// In a turn of the scheduler: partitions are shared out anew, a process stops or is replaced while it hangs, the broker
     /// is away, the wall clock jumps, what was read is deleted.
     pub around: u64,
@@ -98,6 +100,7 @@ pub struct World {
 }
 
 /// Why a producer may not write: its transaction was ended, or another life of it has begun.
+#[derive(Debug)]
 pub struct Fenced;
 
 pub fn tallies() -> Partition {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::producer::TRANSACTION_TIMEOUT;
@@ -144,7 +145,10 @@ pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
         .set("retry.backoff.ms", "10")
         // The broker's topics decide how large a record may be, not the client.
         .set("message.max.bytes", "33554432");
-    with_properties(config, kafka)
+    let mut config = with_properties(config, kafka);
+    // Whether a connection broke is told by the log only (see `deliveries`).
+    config.set("log.connection.close", "true").set_log_level(RDKafkaLogLevel::Info);
+    config
 }
 
 /// Says the same error of librdkafka once in a while only: while a broker is away it comes many times a second.

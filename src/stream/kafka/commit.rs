@@ -33,6 +33,10 @@ impl Connection for KafkaLog {
         self.transactions.as_ref().map_or_else(|| Err(Failure::Doubt("no producer".to_owned())), Transactions::abort)
     }
 
+    fn may_have_stragglers(&self) -> bool {
+        self.transactions.as_ref().is_some_and(Transactions::may_have_stragglers)
+    }
+
     fn renew(&mut self) -> Result<(), CommitError> {
         self.transactions = None;
         if self.stop.is_requested() {

@@ -3,6 +3,7 @@
 mod client;
 mod commit;
 mod consumer;
+mod deliveries;
 pub mod inspect;
 mod log;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]

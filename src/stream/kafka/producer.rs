@@ -2,17 +2,16 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::client::Complaints;
+use super::deliveries::Deliveries;
 use super::refusal::missing_right;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
@@ -24,6 +23,8 @@ use crate::stream::commit::Failure;
 pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one call of a transaction may take before the transaction is in doubt.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the one call is waited for that does not keep to its time, which is [`CALL_TIMEOUT`].
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(7);
 /// How long retriable errors are retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
 /// The same where a stop was requested: what is not committed is read again, and a service manager does not wait for long.
@@ -32,41 +33,9 @@ const RETRY_WHEN_STOPPING_FOR: Duration = Duration::from_secs(2);
 /// How long a flush waits before it looks whether a stop was requested.
 const FLUSH_SLICE: Duration = Duration::from_secs(1);
 
-/// Notes why the first record that could not be delivered was not, and its topic.
-#[derive(Default)]
-pub(super) struct Deliveries {
-    failed: Mutex<Option<(RDKafkaErrorCode, String)>>,
-    complaints: Complaints,
-}
-
-impl Deliveries {
-    fn take(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.say("producer", &error, reason);
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            let mut failed = self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let (None, Some(code)) = (&*failed, error.rdkafka_error_code()) {
-                *failed = Some((code, message.topic().to_owned()));
-            }
-        }
-    }
-}
-
 /// The transactional producer of one member.
 pub(super) struct Transactions {
-    producer: ThreadedProducer<Deliveries>,
+    producer: Arc<ThreadedProducer<Deliveries>>,
     kafka: Kafka,
     role: Role,
     stop: Stop,
@@ -77,25 +46,25 @@ pub(super) struct Transactions {
 impl Transactions {
     /// A producer whose forerunner's open transaction, if any, is ended.
     pub(super) fn begin_life(kafka: &Kafka, role: &Role, stop: &Stop) -> Result<Self, KafkaError> {
-        let producer: ThreadedProducer<Deliveries> =
-            client::producer(kafka, role).create_with_context(Deliveries::default())?;
-        // Without a connection the initialisation waits for half a second more.
-        producer.client().fetch_metadata(Some("-"), CALL_TIMEOUT).ok();
-        let started = Instant::now();
+        let until = Instant::now() + RETRY_FOR * 3;
         loop {
-            match producer.init_transactions(CALL_TIMEOUT) {
-                Ok(()) => {
-                    let (kafka, role, stop) = (kafka.clone(), role.clone(), stop.clone());
-                    return Ok(Self { producer, kafka, role, stop, begun_at: Cell::new(Instant::now()) });
-                }
-                Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
-                {
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-                Err(error) => return Err(error),
+            let producer: ThreadedProducer<Deliveries> =
+                client::producer(kafka, role).create_with_context(Deliveries::default())?;
+            initialise(&producer, until, stop)?;
+            // What broke before would hide what breaks next, see there.
+            if !producer.context().lost_a_connection() || Instant::now() >= until || stop.is_requested() {
+                let (kafka, role, stop) = (kafka.clone(), role.clone(), stop.clone());
+                let producer = Arc::new(producer);
+                return Ok(Self { producer, kafka, role, stop, begun_at: Cell::new(Instant::now()) });
             }
         }
+    }
+
+    /// Whether requests of this producer may still be on their way, on a connection that broke, while later ones are answered.
+    pub(super) fn may_have_stragglers(&self) -> bool {
+        // What was logged before the last answer is in the queue by now.
+        self.producer.poll(Duration::ZERO);
+        self.producer.context().lost_a_connection()
     }
 
     /// Sends everything in one burst and commits it with the offsets.
@@ -121,8 +90,23 @@ impl Transactions {
         let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
         let read: BTreeSet<String> = offsets.elements().iter().map(|element| element.topic().to_owned()).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
-        self.retry("offsets", &read, || self.producer.send_offsets_to_transaction(offsets, &group, CALL_TIMEOUT))?;
+        let group = Arc::new(group);
+        self.retry("offsets", &read, || self.send_offsets(offsets.clone(), Arc::clone(&group)))?;
         self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
+    }
+
+    /// The call does not keep to its time: where the group's coordinator goes away in the middle of it, it may wait for ever
+    /// (librdkafka 2.12, issues 5456 and 5511). So a thread of its own makes it, which is left behind with its producer if need be: the
+    /// next producer of this name fences it, and the next change of a connection ends the call.
+    fn send_offsets(&self, offsets: TopicPartitionList, group: Arc<ConsumerGroupMetadata>) -> KafkaResult<()> {
+        let (ended, end) = mpsc::sync_channel(1);
+        let producer = Arc::clone(&self.producer);
+        let call = move || ended.send(producer.send_offsets_to_transaction(&offsets, &group, CALL_TIMEOUT)).ok();
+        std::thread::Builder::new()
+            .name("offsets".to_owned())
+            .spawn(call)
+            .map_err(|error| KafkaError::ClientCreation(format!("no thread: {error}")))?;
+        end.recv_timeout(OFFSETS_TIMEOUT).unwrap_or(Err(KafkaError::Canceled))
     }
 
     /// Whether somebody took the name of this producer over. A broker that ends a transaction because it took too long says the same,
@@ -263,5 +247,54 @@ impl Transactions {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(1));
         }
+    }
+}
+
+fn initialise(producer: &ThreadedProducer<Deliveries>, until: Instant, stop: &Stop) -> Result<(), KafkaError> {
+    // Without a connection the initialisation waits for half a second more.
+    producer.client().fetch_metadata(Some("-"), CALL_TIMEOUT).ok();
+    loop {
+        match producer.init_transactions(CALL_TIMEOUT) {
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable() && Instant::now() < until && !stop.is_requested() =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            ended => return ended,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::mocking::{MockCluster, MockCoordinator};
+    use rdkafka::topic_partition_list::Offset;
+
+    use super::*;
+
+    /// Without a thread of its own the call would wait for as long as the coordinator is away.
+    #[test]
+    fn a_coordinator_that_goes_away_in_a_transaction_leaves_it_in_doubt() {
+        let cluster = MockCluster::new(2).unwrap();
+        let kafka = Kafka {
+            brokers: cluster.bootstrap_servers(),
+            group: "logs".to_owned(),
+            instance: "a".to_owned(),
+            prefix: "eddyline.".to_owned(),
+            properties: std::collections::BTreeMap::new(),
+        };
+        let role = Role::observer(&kafka, 0);
+        cluster.create_topic("in", 1, 1).unwrap();
+        cluster.coordinator(MockCoordinator::Transaction(role.transactional_id()), 1).unwrap();
+        cluster.coordinator(MockCoordinator::Group(role.group.clone()), 2).unwrap();
+        let consumer: BaseConsumer = client::reader(&kafka, &role).create().unwrap();
+        let transactions = Transactions::begin_life(&kafka, &role, &Stop::default()).unwrap();
+        cluster.broker_down(2).unwrap();
+
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset("in", 0, Offset::Offset(7)).unwrap();
+        let ended = transactions.send(&[], |_| String::new(), &offsets, || consumer.group_metadata());
+        assert!(matches!(ended, Err(Failure::Doubt(_) | Failure::Abort(_))), "{ended:?}");
     }
 }

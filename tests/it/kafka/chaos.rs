@@ -4,7 +4,6 @@
 //! `tests/chaos --kills N [--seed S]` runs as many faults as one likes, in rounds of twenty, each with a seed of its own.
 
 mod fault;
-mod proxy;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -12,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::fault::{Victims, faults};
-use self::proxy::{Network, Proxy};
 use crate::support::broker::Broker;
 use crate::support::client::{Client, Record};
 use crate::support::process::Setup;
+use crate::support::proxy::{Network, Proxy};
 use crate::support::recording::Recording;
 use crate::support::{Random, events, ledger, unique};
 

@@ -5,6 +5,7 @@ pub mod client;
 pub mod events;
 pub mod ledger;
 pub mod process;
+pub mod proxy;
 pub mod recording;
 
 use std::path::{Path, PathBuf};

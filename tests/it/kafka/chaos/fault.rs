@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::proxy::{Api, Network, Side};
 use crate::support::Random;
 use crate::support::broker::Broker;
 use crate::support::process::{Instance, Setup};
+use crate::support::proxy::{Api, Network, Side};
 
 /// Who is destroyed.
 pub const NAMES: [&str; 3] = ["a", "b", "c"];

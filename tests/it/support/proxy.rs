@@ -25,6 +25,8 @@ pub enum Side {
     Request,
     /// The broker has done what was asked, and nobody learns of it.
     Answer,
+    /// The connection breaks at once, and the broker reads the request when this is dropped: later than what was sent in its place.
+    Straggler,
 }
 
 /// A message that does not arrive. Its connection stands still until this is dropped, and then breaks.
@@ -176,6 +178,11 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, broker: TcpStream) {
             Some(trap) if trap.side == Side::Request => {
                 trap.spring(frame.to_vec());
                 false
+            }
+            Some(trap) if trap.side == Side::Straggler => {
+                let _ = client.shutdown(Shutdown::Both);
+                trap.spring(frame.to_vec());
+                true
             }
             Some(trap) => {
                 *awaited.1.lock().unwrap() = Some((trap, frame.to_vec()));

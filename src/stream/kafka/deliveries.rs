@@ -1,0 +1,61 @@
+//! What librdkafka says of a producer while it works.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+
+use super::client::Complaints;
+
+/// Notes why the first record that could not be delivered was not, and its topic; and whether a connection broke.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    failed: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    complaints: Complaints,
+    lost_a_connection: AtomicBool,
+}
+
+impl Deliveries {
+    /// The first failure since it was last taken.
+    pub(super) fn take(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether a connection over which requests went broke in the life of this producer. The second of two that break alike within 30 s
+    /// is not logged, so nothing takes this back.
+    pub(super) fn lost_a_connection(&self) -> bool {
+        self.lost_a_connection.load(Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.say("producer", &error, reason);
+    }
+
+    /// The log is the only place where librdkafka tells of a broken connection. It says so before it sends again what was not
+    /// answered. In other states than these two only the connection itself is talked about.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" && ["in state UP", "in state REAUTH"].iter().any(|state| message.contains(state)) {
+            self.lost_a_connection.store(true, Ordering::Relaxed);
+        }
+        tracing::debug!(client = "producer", facility, message, "librdkafka");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (None, Some(code)) = (&*failed, error.rdkafka_error_code()) {
+                *failed = Some((code, message.topic().to_owned()));
+            }
+        }
+    }
+}
