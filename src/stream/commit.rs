@@ -112,13 +112,10 @@ pub fn commit_whole<C: Connection>(
     }
     let started = connection.now().running_for;
     loop {
-        let sent = connection.send(transaction);
-        // Who stops sends nothing more.
-        let renews = connection.may_have_stragglers() && !connection.is_stopping();
-        let Err(failure) = sent else { return if renews { connection.renew() } else { Ok(()) } };
+        let Err(failure) = connection.send(transaction) else { return outrun_stragglers(connection) };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
-        if let Recovered::WasCommitted = recover(connection, failure, renews, transaction)? {
+        if let Recovered::WasCommitted = recover(connection, failure, transaction)? {
             return Ok(());
         }
         if connection.assignment_lost() {
@@ -147,7 +144,6 @@ pub fn commit_whole<C: Connection>(
 fn recover<C: Connection>(
     connection: &mut C,
     failure: Failure,
-    renews: bool,
     transaction: &Transaction,
 ) -> Result<Recovered, CommitError> {
     match failure {
@@ -160,14 +156,18 @@ fn recover<C: Connection>(
         Failure::Abort(reason) | Failure::NotAMember(reason) => {
             debug!(reason, "transaction aborted; it is sent again");
             match connection.abort() {
-                Ok(()) if renews => connection.renew().map(|()| Recovered::SendAgain),
-                Ok(()) => Ok(Recovered::SendAgain),
+                Ok(()) => outrun_stragglers(connection).map(|()| Recovered::SendAgain),
                 Err(Failure::Fenced(reason)) => Err(CommitError::Fenced(reason)),
                 Err(failure) => resolve_doubt(connection, &format!("{failure:?}"), transaction),
             }
         }
         Failure::Doubt(reason) => resolve_doubt(connection, &reason, transaction),
     }
+}
+
+/// Before the next transaction: brokers are to refuse what is still on its way. (Who stops sends no other.)
+fn outrun_stragglers<C: Connection>(connection: &mut C) -> Result<(), CommitError> {
+    if connection.may_have_stragglers() && !connection.is_stopping() { connection.renew() } else { Ok(()) }
 }
 
 /// A new producer of the same name ends whatever its forerunner began; then the committed offsets tell how it ended.
