@@ -291,6 +291,20 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
         Level::Info,
         None,
     ),
+    // A connection without names, a source in braces, a padded logger with an empty context
+    (
+        "2026-11-23 08:01:24.224 UTC [99] [unknown]@[unknown] LOG:  connection received",
+        "connection received",
+        Level::Info,
+        None,
+    ),
+    ("[2026-11-23 08:01:24,999] {scheduler.py:12} INFO - Poking for a key", "Poking for a key", Level::Info, None),
+    (
+        "2026-11-23 08:01:24,700 INFO  org.apache.flink.runtime.ExecutionGraph    [] - Deploying it",
+        "Deploying it",
+        Level::Info,
+        None,
+    ),
     // What is no header stays.
     (
         "2026-11-23 08:01:24 INFO [main] a.b.c.ParseException was thrown",
