@@ -83,7 +83,7 @@ struct Filling {
 enum Look {
     /// A host, a package, a file, a setting: `a.b.example`, `max_open_files`, `web-api-prod`.
     Identifier,
-    /// A constant, a state or an exception: `POST`, `Started`, `stopping`, `java.io.IOException`.
+    /// A constant, a state or an exception: `POST`, `Started`, `a.intent.SCREEN_ON`, `java.io.IOException`.
     State,
     /// Anything else.
     Other,
@@ -95,7 +95,12 @@ impl Look {
         // One hyphen joins plain words too: `read-only`.
         let has_marks = inner.contains(['.', '_', '@', '$']) || inner.bytes().filter(|byte| *byte == b'-').count() > 1;
         match word {
-            _ if is_state(word.as_bytes()) || word.ends_with("Exception") || word.ends_with("Error") => Self::State,
+            _ if word.rsplit('.').next().is_some_and(|last| is_state(last.as_bytes()))
+                || word.ends_with("Exception")
+                || word.ends_with("Error") =>
+            {
+                Self::State
+            }
             _ if has_marks => Self::Identifier,
             _ => Self::Other,
         }

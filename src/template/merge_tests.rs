@@ -110,6 +110,7 @@ fn identifiers_need_not_be_many() {
     }
     for (pattern, words) in [
         ("ended by * in the shop", ["java.io.IOException", "java.lang.Error", "a.b.ParseException"]),
+        ("got action * of the phone", ["a.intent.SCREEN_ON", "a.intent.SCREEN_OFF", "a.intent.TIME_TICK"]),
         ("mounted * on the disk", ["read-only", "read-write", "write-only"]),
     ] {
         assert_eq!(meet(&often(pattern, &words)).aliases().count(), 0, "{pattern}");

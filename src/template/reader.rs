@@ -266,7 +266,12 @@ impl<'l, 's> Reader<'l, 's> {
             self.word(start, middle, classes_of(self.range(start, middle)));
             return self.word(middle, end, classes_of(self.range(middle, end)));
         }
-        let core = if classes & MARK != 0 { self.trimmed(start, end, b".!?") } else { end };
+        let core = match classes & MARK {
+            0 => end,
+            // `7->9`: the arrow is no part of what it leads from.
+            _ if self.byte(end) == Some(b'>') => self.trimmed(start, end, b".!?-"),
+            _ => self.trimmed(start, end, b".!?"),
+        };
         match self.word_kind(start, core, classes) {
             Some(kind) => {
                 self.to.variable(kind, start, core);

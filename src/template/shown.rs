@@ -114,6 +114,17 @@ impl Shown {
                 }
     }
 
+    /// What stands before a parameter, without the sign that makes it a bound: `lifetime <1 sec` is `lifetime <*>` elsewhere.
+    fn without_bound<'a>(&self, between: &'a str, parameter: &Parameter) -> &'a str {
+        let behind = Parameter { start: parameter.end, end: parameter.end.saturating_add(1), ..*parameter };
+        let is_enclosed = matches!(behind.text(&self.line), ">" | "<");
+        let bound = between.strip_suffix(['<', '>']).filter(|before| before.is_empty() || before.ends_with(' '));
+        match parameter.kind {
+            ParameterKind::Number if !is_enclosed => bound.unwrap_or(between),
+            _ => between,
+        }
+    }
+
     /// The text to show, given the masks that the skeletons were made with; `None` where the lines differ in more than the text of their parameters.
     pub fn text(&self, masks: &Masks) -> Option<String> {
         if !self.is_regular {
@@ -129,6 +140,7 @@ impl Shown {
             let value = self.line.get(start..end)?;
             let before = place.checked_sub(1).and_then(|before| self.parameters.get(before));
             at = end;
+            let between = self.without_bound(between, parameter);
             if before.is_none_or(|before| !self.is_one(before, parameter, place)) || !text.ends_with(VARIABLE) {
                 text.push_str(between);
             }
@@ -236,6 +248,7 @@ mod tests {
     fn lists_of_different_lengths_are_one_variable() {
         let lines = ["ids 1,2 of 3 ssh2", "ids 1 of 4 ssh2", "ids 7, 8, 9 of 4 ssh2"];
         assert_eq!(shown(&lines).as_deref(), Some("ids <*> of <*> ssh2"));
+        assert_eq!(shown(&["lifetime <1 sec", "lifetime 00:17"]).as_deref(), Some("lifetime <*>"));
         let lines = ["of eth0 1 2 ssh2 x", "of eth0 1 ssh2 x"];
         assert_eq!(shown(&lines).as_deref(), Some("of <*> x"));
     }

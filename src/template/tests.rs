@@ -57,7 +57,7 @@ fn what_is_variable() {
         ("mail to ann.b@example.com, root@local and a@b.", "mail to <*>, root@local and a@b."),
         ("end=", "end=<*>"),
         ("user=- from=<> to=[], x=-y", "user=<*> from=<<*>> to=[<*>], x=<*>"),
-        ("a -> b - c", "a -> b - c"),
+        ("a -> b - c and 7->9@x1", "a -> b - c and <*>-><*>"),
         ("1,234,567 of 2,000.", "<*> of <*>."),
         ("job #17 took ~27% or $5", "job #<*> took ~<*> or $<*>"),
         ("enable......0 then illegal op...........1", "enable......<*> then illegal op...........<*>"),
