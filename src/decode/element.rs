@@ -122,7 +122,10 @@ pub(super) enum Element<'a> {
 /// The next element, and what follows it. `text` begins with no blank.
 pub(super) fn next(text: &str) -> Option<(Element<'_>, &str)> {
     match text.as_bytes().first()? {
-        b'[' => group(text).map(|(inner, rest)| (Element::Group(inner), rest)),
+        // PostgreSQL: `[unknown]@[unknown] LOG: `
+        b'[' => group(text).map(|(inner, rest)| (Element::Group(inner), rest.strip_prefix('@').unwrap_or(rest))),
+        // Airflow: `{scheduler.py:12} INFO - `
+        b'{' => single_word_in(text, '}').or_else(|| as_word(text)),
         b'(' => single_word_in(text, ')').or_else(|| as_word(text)),
         b'<' => single_word_in(text, '>').or_else(|| as_word(text)),
         _ => as_word(text),
@@ -263,7 +266,7 @@ pub(super) fn behind_logger<'a>(word: &Word<'a>) -> Option<&'a str> {
         () if has_port => None,
         () if word.text.len() > name.len() || padded.starts_with(": ") => is_logger.then_some(rest),
         () if padded.starts_with("- ") => (is_logger || begins_lower).then_some(rest),
-        () if rest.starts_with(" [") => (is_dotted && is_logger).then_some(rest),
+        () if padded.starts_with('[') => (is_dotted && is_logger).then_some(rest),
         () if rest.starts_with('\t') => (is_logger || begins_lower).then_some(rest),
         () if is_logger => behind_number(padded).filter(|behind| behind.starts_with(" - ")),
         () => None,

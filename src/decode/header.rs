@@ -12,6 +12,7 @@
 
 use crate::record::{Level, StreamTime};
 
+use super::actor::{behind_method, behind_process, is_connection};
 use super::element::{
     Element, Word, behind_logger, behind_source_line, class, group, is_class_line, is_of_header, next,
     strip_separators, word,
@@ -63,7 +64,13 @@ pub(super) fn read_without_leading(line: &str, record_ms: Option<i64>) -> Header
         None => {
             let found = through_level(line, false);
             let message = if found.level.is_some() { behind_level(&found) } else { line };
-            Header { level: found.level, message, ..Header::default() }
+            // Cassandra: `INFO  [main] 2026-11-23 08:01:24,458 Gossiper.java:22 - message`
+            let is_stamped = found.level.is_some() && message.starts_with(|first: char| first.is_ascii_digit());
+            let stamp = if is_stamped { stamp::leading(message, record_ms) } else { None };
+            match stamp.filter(|stamp| stamp.time.is_some()) {
+                Some(stamp) => Header { level: found.level, ..behind_stamp(&stamp) },
+                None => Header { level: found.level, message, ..Header::default() },
+            }
         }
     };
     header.or_whole(line)
@@ -159,6 +166,10 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
 fn level_of_letter<'a>(word: &Word<'a>, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
     let [letter] = word.text.as_bytes() else { return None };
     let level = Some(level::of_letter(*letter).filter(|_| has_stamp)?);
+    // etcd: `W | rafthttp: message`
+    if let Some(name) = word.rest.strip_prefix(" | ").and_then(self::word).filter(|name| name.text.ends_with(':')) {
+        return Some(Through { level, rest: name.rest, is_final: true });
+    }
     let name = self::word(word.rest.trim_ascii_start())?;
     if numbers > 0 {
         let is_final = name.text.ends_with(':');
@@ -173,11 +184,19 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
     if found.is_final {
         return rest;
     }
-    let mut has_logger = false;
+    let (mut has_logger, mut has_thread) = (false, false);
     for _ in 0..BEHIND_LEVEL_MAX {
         let behind = match rest.as_bytes().first() {
             // `[instance: 7]` belongs to the message: a header has no labels.
-            Some(b'[') => group(rest).filter(|(inner, _)| !has_label(inner)).map(|(_, behind)| behind),
+            Some(b'[') => {
+                has_thread = true;
+                group(rest).filter(|(inner, _)| !has_label(inner)).map(|(_, behind)| behind)
+            }
+            // Erlang: `<0.2375.628> message`
+            Some(b'<') => behind_process(rest),
+            _ if has_thread && !has_logger && found.level.is_some() => {
+                behind_method(rest, &mut has_logger).or_else(|| behind_name(rest, &mut has_logger))
+            }
             _ => behind_name(rest, &mut has_logger),
         };
         let Some(behind) = behind.map(strip_separators).filter(|behind| !behind.is_empty()) else { break };
@@ -216,19 +235,6 @@ fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
     let behind = behind_logger(&word).or(is_padded_component.then_some(word.rest));
     *has_logger = behind.is_some();
     behind
-}
-
-/// nginx: worker and connection, `31#31: *12 message`.
-fn is_connection(word: &Word<'_>) -> bool {
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match word.text.as_bytes() {
-        [b'*', ..] => word.text.strip_prefix('*').is_some_and(is_digits),
-        [b'0'..=b'9', .., b':'] if word.is_of(class::DIGIT | class::AT | class::COLON) => {
-            let worker = word.text.strip_suffix(':').and_then(|word| word.split_once('#'));
-            worker.is_some_and(|(process, thread)| is_digits(process) && is_digits(thread))
-        }
-        _ => false,
-    }
 }
 
 /// `|Step_LSC|30002312|message`: the level, and the last field.

@@ -62,7 +62,9 @@ fn of_word(word: &[u8]) -> Option<Level> {
     match &*lower {
         b"trace" | b"verbose" | b"finest" | b"finer" => Some(Level::Trace),
         b"debug" | b"fine" => Some(Level::Debug),
-        b"info" | b"information" | b"informational" | b"notice" | b"log" | b"config" => Some(Level::Info),
+        b"info" | b"information" | b"informational" | b"notice" | b"note" | b"system" | b"log" | b"config" => {
+            Some(Level::Info)
+        }
         b"warn" | b"warning" => Some(Level::Warn),
         b"error" | b"err" | b"severe" => Some(Level::Error),
         b"crit" | b"critical" | b"fatal" | b"panic" | b"dpanic" | b"alert" | b"emerg" | b"emergency" => {
@@ -100,7 +102,7 @@ pub(super) fn of_letter(letter: u8) -> Option<Level> {
     match letter {
         b'V' | b'T' => Some(Level::Trace),
         b'D' => Some(Level::Debug),
-        b'I' => Some(Level::Info),
+        b'I' | b'N' => Some(Level::Info),
         b'W' => Some(Level::Warn),
         b'E' => Some(Level::Error),
         b'F' => Some(Level::Fatal),

@@ -12,6 +12,7 @@
 //! Limits: a value of [`VALUE_BYTES_MAX`], a line of [`LINE_BYTES`] unless told otherwise, a name of [`NAME_BYTES_MAX`]. One record is
 //! one line: batches (OTLP, CloudWatch, arrays) and binary encodings (MessagePack, Protocol Buffers) are not read.
 
+mod actor;
 mod continuation;
 mod cursor;
 mod element;

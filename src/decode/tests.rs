@@ -278,7 +278,42 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     // Classes with the number of a line
     ("- 2026-11-23 08:01:24,938 [main] WARN  o.a.i.ConfigNode:105 - low memory", "low memory", Level::Warn, None),
     ("08:01:24.807 INFO  u.c.UserController#48 TraceID: 5 x", "TraceID: 5 x", Level::Info, None),
+    // Level and thread before the stamp
+    ("INFO  [main] 2026-11-23 08:01:24,771 Gossiper.java:22 - No backlog", "No backlog", Level::Info, None),
+    ("ERROR 2026-11-23 08:01:24 x failed", "x failed", Level::Error, None),
+    // A letter and a component; the number of a thread and a note; a process of Erlang; a method without a separator
+    ("2026-11-23 08:01:24.700123 W | rafthttp: peer 7 is gone", "peer 7 is gone", Level::Warn, None),
+    ("2026-11-23T08:01:24.700123Z 8 [Note] Access denied", "Access denied", Level::Info, None),
+    ("2026-11-23 08:01:24.700 [warning] <0.2375.628> closing it", "closing it", Level::Warn, None),
+    (
+        "23-Nov-2026 08:01:24.112 INFO [main] org.apache.catalina.startup.Catalina.start Server startup in [27] ms",
+        "Server startup in [27] ms",
+        Level::Info,
+        None,
+    ),
+    // A connection without names, a source in braces, a padded logger with an empty context
+    (
+        "2026-11-23 08:01:24.224 UTC [99] [unknown]@[unknown] LOG:  connection received",
+        "connection received",
+        Level::Info,
+        None,
+    ),
+    ("[2026-11-23 08:01:24,999] {scheduler.py:12} INFO - Poking for a key", "Poking for a key", Level::Info, None),
+    (
+        "2026-11-23 08:01:24,700 INFO  org.apache.flink.runtime.ExecutionGraph    [] - Deploying it",
+        "Deploying it",
+        Level::Info,
+        None,
+    ),
     // What is no header stays.
+    (
+        "2026-11-23 08:01:24 INFO [main] a.b.c.ParseException was thrown",
+        "a.b.c.ParseException was thrown",
+        Level::Info,
+        None,
+    ),
+    ("2026-11-23 08:01:24 INFO <empty> was read", "<empty> was read", Level::Info, None),
+    ("INFO 1795420884 of 7", "1795420884 of 7", Level::Info, None),
     ("2026-11-23 08:01:24 Started - 5 jobs", "Started - 5 jobs", Level::Info, None),
     ("2026-11-23 08:01:24 Received ERROR from x", "Received ERROR from x", Level::Error, None),
     ("2026-11-23 08:01:24 db.example.com:5432 is down", "db.example.com:5432 is down", Level::Info, None),

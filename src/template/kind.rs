@@ -31,6 +31,8 @@ pub enum ParameterKind {
     Duration,
     /// What a mask of the user found.
     Masked,
+    /// A single word in quotes that is none of the above; may be empty.
+    Quoted,
     /// Everything else: words with digits (`ssh2`), hosts with ports, truth values, values of keys; may be empty.
     Word,
 }

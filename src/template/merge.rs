@@ -5,13 +5,14 @@
 //! cardinality says that the word is a value:
 //!
 //! * at least five different words, half of whose templates were seen once (new ones keep coming; after Good and Turing), or
-//! * at least five, most of which are dotted names, or which stand behind `for` or `by`, or
-//! * at least three behind `user`, `account` or `host`, or
+//! * at least three, most of which are identifiers (`a.b.example`, `max_open_files`, `web-api-prod`), or
+//! * at least three behind a noun such as `user`, `host` or `table`, or
+//! * at least five behind `for` or `by`, or alone in brackets, or
 //! * at least sixteen, whatever they look like, or
-//! * the same skeleton with a variable in that place exists already.
+//! * the same skeleton with a variable in that place exists too.
 //!
 //! So few words that come again and again, such as `Started` and `Paused` or `GET` and `POST`, stay apart; where most words of a
-//! place are written in capitals, or end as participles do, they are states, and the five are not enough. The merged template is
+//! place are written in capitals, end as participles do, or name exceptions, they are states, and the five are not enough. The merged template is
 //! the skeleton with the variable, and its id the hash of that: content-addressed like all others. A merge is an alias, old id
 //! to new id, and is never undone.
 //!
@@ -31,6 +32,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::class::{COLON, END, HEX_LETTER, LETTER, class, classes_of};
 use super::masks::{Masked, Masks};
+use super::quoted::is_state;
 use super::skeleton::{SKELETON_BYTES_MAX, Skeletoniser};
 use crate::record::{Second, TemplateId};
 
@@ -42,7 +44,7 @@ mod tests;
 const WORDS_MAX: usize = 24;
 /// Words that must remain beside the one that is left out.
 const WORDS_KEPT_MIN: usize = 2;
-/// From so many different words on they are names, where a noun before says so.
+/// From so many different words on they are names, where a noun before or their own look says so.
 const NAMES_MIN: usize = 3;
 /// From so many different words on they may be values.
 const VALUES_MIN: usize = 5;
@@ -79,9 +81,9 @@ struct Filling {
 /// What a word looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Look {
-    /// A host, a package or a file: `a.b.example`.
-    Dotted,
-    /// A constant or a state: `POST`, `Started`, `stopping`.
+    /// A host, a package, a file, a setting: `a.b.example`, `max_open_files`, `web-api-prod`.
+    Identifier,
+    /// A constant, a state or an exception: `POST`, `Started`, `a.intent.SCREEN_ON`, `java.io.IOException`.
     State,
     /// Anything else.
     Other,
@@ -89,13 +91,25 @@ enum Look {
 
 impl Look {
     fn of(word: &str) -> Self {
-        let is_constant = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let inner = word.trim_matches(['.', '_', '-']);
+        // One hyphen joins plain words too: `read-only`.
+        let has_marks = inner.contains(['.', '_', '@', '$']) || inner.bytes().filter(|byte| *byte == b'-').count() > 1;
         match word {
-            _ if word.trim_matches('.').contains('.') => Self::Dotted,
-            _ if is_constant || word.ends_with("ed") || word.ends_with("ing") => Self::State,
+            _ if word.rsplit('.').next().is_some_and(|last| is_state(last.as_bytes()))
+                || word.ends_with("Exception")
+                || word.ends_with("Error") =>
+            {
+                Self::State
+            }
+            _ if has_marks => Self::Identifier,
             _ => Self::Other,
         }
     }
+}
+
+/// Whether more than half look like this.
+fn mostly(look: Look, looks: &[Look]) -> bool {
+    looks.iter().filter(|other| **other == look).count() * 2 > looks.len()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,6 +177,10 @@ impl Merges {
         }
         self.lines.insert(id, lines);
         let mut template = (id, Arc::<str>::from(text));
+        // What this one has as a variable, others that were met before it may have as a word.
+        for gap in self.gaps_without(id) {
+            self.merge(gap, &template.1, now, &mut merges);
+        }
         // Each round leaves one template less, so that there are no more rounds than words.
         for _ in 0..WORDS_MAX {
             let Some((gap, text)) = self.values_at(template.0, &template.1, masks) else { break };
@@ -175,8 +193,8 @@ impl Merges {
 
     /// Whether a template that was not met would be merged into one that was met: its word fills a place of values.
     pub fn joins(&self, id: TemplateId, text: &str, masks: &Masks) -> bool {
-        let joins = |gap| self.is_merged(gap, id) || self.has_variable(gap, id);
-        variants(text, masks).iter().any(|variant| joins(variant.gap))
+        let joins = |variant: &Variant| self.is_merged(variant.gap, id) || self.has_variable(variant, id);
+        variants(text, masks).iter().any(joins)
     }
 
     /// Enters a template into its gaps, up to the first of which the words are values.
@@ -189,7 +207,7 @@ impl Merges {
         }
         for variant in &variants {
             self.fill(variant, id);
-            let is_value = self.has_variable(variant.gap, id) || self.are_values(variant);
+            let is_value = self.has_variable(variant, id) || self.are_values(variant);
             if is_value {
                 return Some((variant.gap, Arc::clone(&variant.text)));
             }
@@ -202,8 +220,21 @@ impl Merges {
         self.gaps.insert((variant.gap, variant.word), filling);
     }
 
+    fn looks(&self, gap: Gap) -> Vec<Look> {
+        self.fillings(gap).map(|(_, filling)| filling.look).collect()
+    }
+
     fn fillings(&self, gap: Gap) -> impl Iterator<Item = (u64, Filling)> {
         self.gaps.range((gap, 0)..=(gap, u64::MAX)).map(|(&(_, word), &filling)| (word, filling))
+    }
+
+    /// The gaps of other templates that are this one but for a variable, where they have a word.
+    fn gaps_without(&self, without: TemplateId) -> Vec<Gap> {
+        let bounds = (Gap { without, position: 0 }, 0)..=(Gap { without, position: u8::MAX }, u64::MAX);
+        let mut gaps: Vec<Gap> = self.gaps.range(bounds).map(|(&(gap, _), _)| gap).collect();
+        gaps.dedup();
+        gaps.retain(|&gap| !mostly(Look::State, &self.looks(gap)));
+        gaps
     }
 
     /// Whether the words of a gap are known to be values.
@@ -211,9 +242,10 @@ impl Merges {
         self.merged.contains_key(&gap) && self.resolve(gap.without) != id
     }
 
-    /// Whether the skeleton with a variable in place of the word exists.
-    fn has_variable(&self, gap: Gap, id: TemplateId) -> bool {
-        self.contains(gap.without) && self.resolve(gap.without) != id
+    /// Whether the skeleton with a variable in place of the word exists, and the word is no state.
+    fn has_variable(&self, variant: &Variant, id: TemplateId) -> bool {
+        let without = variant.gap.without;
+        variant.look != Look::State && self.contains(without) && self.resolve(without) != id
     }
 
     fn are_values(&self, variant: &Variant) -> bool {
@@ -221,14 +253,15 @@ impl Merges {
         let mut roots: Vec<TemplateId> = fillings.iter().map(|filling| self.resolve(filling.template)).collect();
         roots.sort_unstable();
         roots.dedup();
-        if roots.len() < if variant.behind == Behind::Noun { NAMES_MIN } else { VALUES_MIN } {
+        let looks = self.looks(variant.gap);
+        let (are_identifiers, are_states) = (mostly(Look::Identifier, &looks), mostly(Look::State, &looks));
+        if roots.len() < if variant.behind == Behind::Noun || are_identifiers { NAMES_MIN } else { VALUES_MIN } {
             return false;
         }
-        let mostly = |look: Look| fillings.iter().filter(|filling| filling.look == look).count() * 2 > fillings.len();
         let once = roots.iter().filter(|root| self.lines.get(root).is_none_or(|&lines| lines <= 1)).count();
-        let is_open = once * 2 >= roots.len() && !mostly(Look::State);
-        let are_names = variant.behind != Behind::Other && !mostly(Look::State);
-        roots.len() >= VALUES_CERTAIN || is_open || are_names || mostly(Look::Dotted)
+        let is_open = once * 2 >= roots.len() && !are_states;
+        let are_names = variant.behind != Behind::Other && !are_states;
+        roots.len() >= VALUES_CERTAIN || is_open || are_names || are_identifiers
     }
 
     /// Makes one template of all that fill a gap. Returns its id.
@@ -301,17 +334,28 @@ struct Variant {
 enum Behind {
     /// A noun that says whose name follows.
     Noun,
-    /// `for` or `by`.
+    /// `for` or `by`, or brackets around it: `(java)`.
     Preposition,
     /// Anything else.
     Other,
 }
 
 impl Behind {
-    fn of(before: &str) -> Self {
-        let Some(before) = before.strip_suffix(' ') else { return Self::Other };
-        match before.rsplit([' ', '(', '[', '"', '\'']).next() {
-            Some("user" | "User" | "username" | "account" | "host") => Self::Noun,
+    fn of(before: &str, after: &str) -> Self {
+        let Some(before) = before.strip_suffix(' ') else {
+            let is_alone = matches!(
+                (before.bytes().last(), after.bytes().next()),
+                (Some(b'('), Some(b')')) | (Some(b'['), Some(b']'))
+            );
+            return if is_alone { Self::Preposition } else { Self::Other };
+        };
+        let word = before.rsplit([' ', '(', '[', '"', '\'']).next().map(|word| word.trim_end_matches(':'));
+        match word {
+            Some("user" | "User" | "username" | "account" | "host" | "node" | "group" | "domain") => Self::Noun,
+            Some("device" | "dev" | "interface" | "volume" | "container" | "module" | "plugin" | "package") => {
+                Self::Noun
+            }
+            Some("database" | "db" | "table" | "queue" | "topic") => Self::Noun,
             Some("for" | "by") => Self::Preposition,
             _ => Self::Other,
         }
@@ -334,7 +378,8 @@ fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
         with_variable.push_str(text.get(end..)?);
         let skeleton = skeletoniser.skeletonise_again(&with_variable);
         let gap = Gap { without: skeleton.id, position };
-        let (hash, look, behind) = (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?));
+        let (hash, look, behind) =
+            (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?, text.get(end..)?));
         Some(Variant { gap, text: Arc::from(skeleton.text), word: hash, look, behind })
     };
     (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()

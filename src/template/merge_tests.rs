@@ -90,6 +90,41 @@ fn a_variable_in_the_same_place_is_proof() {
 }
 
 #[test]
+fn the_order_of_the_proof_does_not_matter() {
+    let merges = meet(&["session of root was closed".to_owned(), "session of 17 was closed".to_owned()]);
+    assert_eq!(merges.resolve(id("session of root was closed")), id("session of <*> was closed"));
+    for lines in [["proxy is HTTPS now", "proxy is SOCKS5 now"], ["proxy is SOCKS5 now", "proxy is HTTPS now"]] {
+        assert_eq!(meet(&lines.map(str::to_owned)).aliases().count(), 0, "a state is no value");
+    }
+}
+
+#[test]
+fn identifiers_need_not_be_many() {
+    let often = |pattern: &str, words: &[&str]| lines_of(pattern, &words.repeat(20));
+    for (pattern, words) in [
+        ("no process * to kill", ["com.example.chat", "com.example.mail", "org.example.maps"]),
+        ("set * to its default", ["max_open_files", "max_backfills", "recovery_sleep"]),
+    ] {
+        let root = id(&pattern.replace('*', "<*>"));
+        assert_eq!(meet(&often(pattern, &words)).resolve(id(&pattern.replace('*', words[0]))), root, "{pattern}");
+    }
+    for (pattern, words) in [
+        ("ended by * in the shop", ["java.io.IOException", "java.lang.Error", "a.b.ParseException"]),
+        ("got action * of the phone", ["a.intent.SCREEN_ON", "a.intent.SCREEN_OFF", "a.intent.TIME_TICK"]),
+        ("mounted * on the disk", ["read-only", "read-write", "write-only"]),
+    ] {
+        assert_eq!(meet(&often(pattern, &words)).aliases().count(), 0, "{pattern}");
+    }
+}
+
+#[test]
+fn five_words_alone_in_brackets_are_names() {
+    let words = ["java", "mysqld", "chrome", "cron", "sshd"];
+    let merges = meet(&lines_of("Killed process 17 (*) of memory", &words.repeat(20)));
+    assert_eq!(merges.resolve(id("Killed process 17 (java) of memory")), id("Killed process 17 (<*>) of memory"));
+}
+
+#[test]
 fn two_words_must_remain() {
     assert_eq!(meet(&lines_of("hello *", &NAMES)).aliases().count(), 0);
 }

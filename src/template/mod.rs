@@ -31,6 +31,7 @@ mod kind;
 mod masks;
 mod merge;
 mod number;
+mod quoted;
 mod reader;
 mod shown;
 mod skeleton;

@@ -1,8 +1,10 @@
 //! The one pass over a line: tokens, and what each of them is.
 
-use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class};
+use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, HEX_LETTER, LETTER, MARK, SLASH, WORD, class, classes_of};
 use super::kind::{ParameterKind, UNIT_BYTES_MAX, is_plainly_literal, is_unit, kind, kind_with_colons};
 use super::masks::Masked;
+use super::number::end_of_groups;
+use super::quoted::quoted;
 use super::skeleton::Parameter;
 use super::token::token;
 use super::writer::{VARIABLE, Writer};
@@ -93,6 +95,18 @@ impl<'l, 's> Reader<'l, 's> {
                     self.message_start = at + 1;
                 }
             }
+            b'"' | b'\'' if at != self.message_start => {
+                if let Some((kind, end)) = quoted(self.bytes, at, self.value_start == at) {
+                    self.to.punctuation(at, byte);
+                    self.to.variable(kind, at + 1, end);
+                    self.to.punctuation(end, byte);
+                    return end + 1;
+                }
+            }
+            b'>' | b']' | b')' | b'}' if self.value_start.saturating_add(1) == at => {
+                // `from=<>`: a value in brackets, of which there is none.
+                self.to.variable(ParameterKind::Word, at, at);
+            }
             b'(' | b'[' | b'{' | b'<' | b'>' | b'"' | b'\'' => {}
             b')' if matches!(self.range(at.saturating_sub(2), at), [before, b'('] if class(*before) & BLANK != 0) => {
                 self.to.variable(ParameterKind::Word, at, at);
@@ -145,6 +159,7 @@ impl<'l, 's> Reader<'l, 's> {
     fn token(&mut self, start: usize, first: u8) -> usize {
         let (end, classes) = token(self.bytes, start, first);
         if classes == DIGIT {
+            let end = end_of_groups(self.bytes, start, end);
             self.to.variable(ParameterKind::Number, start, end);
             return end;
         }
@@ -245,7 +260,18 @@ impl<'l, 's> Reader<'l, 's> {
         if start == end {
             return;
         }
-        let core = if classes & MARK != 0 { self.trimmed(start, end, b".!?") } else { end };
+        if classes & (MARK | DIGIT) == MARK | DIGIT
+            && let Some(middle) = self.joint(start, end)
+        {
+            self.word(start, middle, classes_of(self.range(start, middle)));
+            return self.word(middle, end, classes_of(self.range(middle, end)));
+        }
+        let core = match classes & MARK {
+            0 => end,
+            // `7->9`: the arrow is no part of what it leads from.
+            _ if self.byte(end) == Some(b'>') => self.trimmed(start, end, b".!?-"),
+            _ => self.trimmed(start, end, b".!?"),
+        };
         match self.word_kind(start, core, classes) {
             Some(kind) => {
                 self.to.variable(kind, start, core);
@@ -259,6 +285,18 @@ impl<'l, 's> Reader<'l, 's> {
         }
     }
 
+    /// Where a sign or a row of points ends that stands before a number and is no part of it: `#17`, `~27%`, `enable......0`.
+    fn joint(&self, start: usize, end: usize) -> Option<usize> {
+        let token = self.range(start, end);
+        if let [b'#' | b'~' | b'$', b'0'..=b'9', ..] = token {
+            return Some(start + 1);
+        }
+        let points = token.windows(3).position(|part| part == b"...")?;
+        let length = token.iter().skip(points).take_while(|byte| **byte == b'.').count();
+        let middle = start + points + length;
+        (middle < end).then_some(middle)
+    }
+
     /// Whether the value of a key begins here.
     #[inline]
     fn is_value(&self, start: usize) -> bool {
@@ -268,6 +306,10 @@ impl<'l, 's> Reader<'l, 's> {
     fn word_kind(&self, start: usize, end: usize, classes: u8) -> Option<ParameterKind> {
         let token = self.range(start, end);
         let found = kind(token, classes);
+        // `user=-`: a value that is not there.
+        if token == b"-" && self.value_start == start {
+            return Some(ParameterKind::Word);
+        }
         if found.is_some() || classes & (HEX_LETTER | LETTER) == 0 {
             return found;
         }

@@ -32,7 +32,7 @@ fn templates_are_listed_with_counts_kinds_examples_and_aliases() {
     assert_eq!((&users["template"], &users["lines"]), (&"Invalid user <*> from <*> port <*>".into(), &6.into()));
     assert_eq!(users["parameters"], serde_json::json!(["ip", "number"]));
     assert_eq!(users["aliases"].as_array().unwrap().len(), NAMES.len());
-    assert_eq!(entries[1]["template"], "no \"luck\", ever");
+    assert_eq!(entries[1]["template"], "no \"<*>\", ever");
     let table = printed(&["templates"], log().as_bytes());
     assert!(table.contains("Invalid user <*> from <*> port <*>  (of 6)"), "{table}");
 }
@@ -51,7 +51,7 @@ fn every_line_has_its_row() {
         assert_eq!(*row, format!("{number},{id},\"Invalid user <*> from <*> port <*>\""), "aliases are resolved");
         assert_eq!(rows[number + 1], format!("{},,\"\"", number + 1), "a blank line");
     }
-    assert!(rows.last().unwrap().ends_with(",\"no \"\"luck\"\", ever\""), "{rows:?}");
+    assert!(rows.last().unwrap().ends_with(",\"no \"\"<*>\"\", ever\""), "{rows:?}");
     let refused = eddyline(&["templates", "--assign"], b"x");
     assert_eq!(refused.status.code(), Some(2));
 }
