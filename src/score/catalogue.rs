@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decay::Decayed;
 use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate, TEMPLATE_BYTES_MAX};
-use super::side_by_side::for_each_template;
+use super::places::{ByPlace, Place, Places};
 use super::sources::{Missing, Numbered, Sources};
 use super::suitability::{Counts, Suitability, Unsuitable};
 use super::{ClosedSecond, TemplateFacts};
@@ -46,7 +46,8 @@ pub struct KnownService {
     /// Lines in time since then.
     pub trained_lines: u64,
     lines: Decayed,
-    templates: BTreeMap<TemplateId, KnownTemplate>,
+    pub(super) places: Places,
+    templates: ByPlace<KnownTemplate>,
     merges: Merges,
     suitability: Suitability,
     /// Kinds that were seen once while the service was unsuitable.
@@ -56,11 +57,12 @@ pub struct KnownService {
 
 impl KnownService {
     fn new(number: ServiceNumber, now: Second) -> Self {
-        let (lines, templates, merges) = (Decayed::new(now), BTreeMap::new(), Merges::default());
+        let (lines, merges) = (Decayed::new(now), Merges::default());
+        let (places, templates) = (Places::default(), ByPlace::default());
         let suitability = Suitability::new(now);
         let (strangers, sources) = (BTreeSet::new(), Sources::default());
         let (birth, last_seen, trained_lines) = (now, now, 0);
-        Self { number, birth, last_seen, trained_lines, lines, templates, merges, suitability, strangers, sources }
+        Self { number, birth, last_seen, trained_lines, lines, places, templates, merges, suitability, strangers, sources }
     }
 
     /// Of an unsuitable service, lines of kinds that are not known are no templates any more, but other lines: unless they are errors,
@@ -74,13 +76,11 @@ impl KnownService {
             let joins = |text: &Arc<str>| self.merges.joins(id, text, masks);
             tally.level() >= Level::Error
                 || self.merges.contains(id)
-                || self.templates.contains_key(&id)
+                || self.places.find(id).is_some()
                 || tally.skeleton.as_ref().is_some_and(joins)
         };
         let mut strange: Vec<TemplateId> =
             cell.templates.iter().filter(|&template| !is_known(template)).map(|(&id, _)| id).collect();
-        // In their order, for what is forgotten depends on it.
-        strange.sort_unstable();
         strange.retain(|id| {
             if self.strangers.len() >= STRANGERS_MAX {
                 self.strangers.clear();
@@ -107,7 +107,7 @@ impl KnownService {
 
     /// What the checks of suitability look at. O(templates).
     fn counts(&self, since: Second, now: Second) -> Counts {
-        let mut counts = Counts { templates: self.templates.len() as u64, ..Counts::default() };
+        let mut counts = Counts { templates: self.places.len() as u64, ..Counts::default() };
         for known in self.templates.values() {
             let is_rare = known.is_rare(now);
             counts.rare += u64::from(is_rare);
@@ -120,16 +120,26 @@ impl KnownService {
 
     /// Forgets the templates of one line: what a dump left before it was recognised would make the tests of all others stricter. Not
     /// those of this second, which are still to be judged, nor errors.
-    fn forget_rare(&mut self, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
+    fn forget_rare(&mut self, now: Second, gone: &mut Vec<(ServiceNumber, Place)>) {
         let is_rest = |known: &KnownTemplate| known.is_rare(now) && known.birth < now && known.level < Level::Error;
         let rare: Vec<TemplateId> =
-            self.templates.iter().filter(|(_, known)| is_rest(known)).map(|(&id, _)| id).collect();
+            self.templates().filter(|(_, known)| is_rest(known)).map(|(id, _)| id).collect();
         for id in rare {
-            self.templates.remove(&id);
-            gone.push((self.number, id));
+            self.forget(id, gone);
         }
-        let templates = &self.templates;
-        self.merges.retain(|id| templates.contains_key(&id));
+        self.forget_merges();
+    }
+
+    /// Forgets a template. Returns how many bytes that frees.
+    fn forget(&mut self, id: TemplateId, gone: &mut Vec<(ServiceNumber, Place)>) -> usize {
+        let Some(place) = self.places.take(id) else { return 0 };
+        gone.push((self.number, place));
+        self.templates.take(place).map_or(0, |known| known.size_bytes())
+    }
+
+    fn forget_merges(&mut self) {
+        let places = &self.places;
+        self.merges.retain(|id| places.find(id).is_some());
     }
 
     /// Why its templates say little, if they do.
@@ -138,11 +148,10 @@ impl KnownService {
     }
 
     /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these, and of
-    /// each whether others were told of the template that is no more.
-    fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<(Merge, bool)> {
+    /// each what became of what was known of the template that is no more.
+    fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<(Merge, Option<Absorbed>)> {
         let (mut news, mut parts) = (Vec::new(), Vec::new());
-        // In any order: each is counted for itself.
-        for (&id, tally) in &cell.templates {
+        for (&id, tally) in cell.templates.iter() {
             let lines = tally.total() + tally.late;
             match (self.merges.count(id, lines, now), &tally.skeleton) {
                 (Some(root), _) if root == id => {}
@@ -155,8 +164,6 @@ impl KnownService {
             // What is new may make any of them a part of another one.
             parts = cell.templates.keys().copied().collect();
         }
-        news.sort_unstable_by_key(|&(id, ..)| id);
-        parts.sort_unstable();
         let mut merges = Vec::new();
         for (id, text, lines) in news {
             merges.extend(self.merges.meet(id, &text, lines, now, masks));
@@ -170,21 +177,20 @@ impl KnownService {
         }
         let mut absorbed = Vec::with_capacity(merges.len());
         for merge in merges {
-            let was_told = self.absorb(&merge, now);
-            absorbed.push((merge, was_told));
+            let of_it = self.absorb(&merge, now);
+            absorbed.push((merge, of_it));
         }
         absorbed
     }
 
-    /// Returns whether others were told of the template that is no more.
-    fn absorb(&mut self, merge: &Merge, now: Second) -> bool {
-        let known = self.templates.remove(&merge.from);
-        let was_told = known.as_ref().is_some_and(|known| known.told.is_some());
-        if let Some(known) = known {
-            let place = self.templates.entry(merge.into);
-            place.or_insert_with(|| KnownTemplate::new(now)).absorb(known, &merge.text, now);
-        }
-        was_told
+    /// `None` where nothing was known of the template that is no more.
+    fn absorb(&mut self, merge: &Merge, now: Second) -> Option<Absorbed> {
+        let from = self.places.take(merge.from)?;
+        let known = self.templates.take(from)?;
+        let (into, was_told) = (self.places.give(merge.into), known.told.is_some());
+        let whole = self.templates.get_or_insert_with(into, || KnownTemplate::new(now))?;
+        whole.absorb(known, &merge.text, now);
+        Some(Absorbed { from, into, was_told })
     }
 
     /// How templates of it were merged: the old id, and that of the template it is part of now.
@@ -194,17 +200,21 @@ impl KnownService {
 
     /// A template of it.
     pub fn template(&self, id: TemplateId) -> Option<&KnownTemplate> {
-        self.templates.get(&id)
+        self.template_at(self.places.find(id)?)
+    }
+
+    pub(super) fn template_at(&self, place: Place) -> Option<&KnownTemplate> {
+        self.templates.get(place)
     }
 
     /// All templates of it, in the order of their ids.
-    pub(super) fn templates(&self) -> impl Iterator<Item = (&TemplateId, &KnownTemplate)> {
-        self.templates.iter()
+    fn templates(&self) -> impl Iterator<Item = (TemplateId, &KnownTemplate)> {
+        self.places.iter().filter_map(|(id, place)| Some((id, self.templates.get(place)?)))
     }
 
     /// How many templates of it are known.
     pub fn template_count(&self) -> usize {
-        self.templates.len()
+        self.places.len()
     }
 
     /// What its templates take, in bytes, about. O(templates).
@@ -216,31 +226,29 @@ impl KnownService {
         self.last_seen = now;
         self.trained_lines += cell.total();
         self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
-        let tallies = cell.sorted_templates();
-        let new = |_| KnownTemplate::new(now);
-        for_each_template(&mut self.templates, tallies.len(), tallies.into_iter(), new, |tally, known| {
-            known.meet(tally, now)
-        });
+        let mut from = 0;
+        for (&id, tally) in cell.templates.iter() {
+            let place = self.places.seek(&mut from, id).unwrap_or_else(|| self.places.give(id));
+            if let Some(known) = self.templates.get_or_insert_with(place, || KnownTemplate::new(now)) {
+                known.meet(tally, now);
+            }
+        }
     }
 
     /// Forgets templates until so many bytes are free: those with the fewest lines, of which recent ones count more. O(n log n).
-    fn shrink(&mut self, mut excess_bytes: usize, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
+    fn shrink(&mut self, mut excess_bytes: usize, now: Second, gone: &mut Vec<(ServiceNumber, Place)>) {
         let mut by_value: Vec<(f64, Second, TemplateId)> = self
-            .templates
-            .iter()
-            .map(|(&id, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, id))
+            .templates()
+            .map(|(id, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, id))
             .collect();
         by_value.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
         for (_, _, id) in by_value {
             if excess_bytes == 0 {
                 break;
             }
-            let freed = self.templates.remove(&id).map_or(0, |known| known.size_bytes());
-            excess_bytes = excess_bytes.saturating_sub(freed);
-            gone.push((self.number, id));
+            excess_bytes = excess_bytes.saturating_sub(self.forget(id, gone));
         }
-        let templates = &self.templates;
-        self.merges.retain(|id| templates.contains_key(&id));
+        self.forget_merges();
     }
 }
 
@@ -248,7 +256,7 @@ impl KnownService {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Gone {
     pub(super) services: Vec<ServiceNumber>,
-    pub(super) templates: Vec<(ServiceNumber, TemplateId)>,
+    pub(super) templates: Vec<(ServiceNumber, Place)>,
 }
 
 /// A template of a service that became part of another one in this second.
@@ -258,7 +266,18 @@ pub(super) struct Merged {
     pub(super) number: ServiceNumber,
     pub(super) from: TemplateId,
     pub(super) into: TemplateId,
-    /// Whether others were told of the one that is no more.
+    /// What became of what was known of the one that is no more.
+    pub(super) absorbed: Option<Absorbed>,
+}
+
+/// What was known of a template is a part of what is known of another one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Absorbed {
+    /// The place that it had.
+    pub(super) from: Place,
+    /// That of the other one.
+    pub(super) into: Place,
+    /// Whether others were told of it.
     pub(super) was_told: bool,
 }
 
@@ -288,20 +307,20 @@ impl Catalogue {
         let mut known_services = Walk::along(self.services.iter_mut());
         for (service, cell) in &mut second.cells {
             let Some(known) = known_services.find(service) else { continue };
-            let before = known.templates.len();
+            let before = known.places.len();
             let verdict = known.unsuitable();
             let coarsened = known.coarsen(cell, masks);
             let (number, merges) = (known.number, known.fold(cell, now, masks));
-            let named = |(merge, was_told): (Merge, bool)| {
+            let named = |(merge, absorbed): (Merge, Option<Absorbed>)| {
                 let Merge { from, into, .. } = merge;
-                Merged { service: service.clone(), number, from, into, was_told }
+                Merged { service: service.clone(), number, from, into, absorbed }
             };
             merged.extend(merges.into_iter().map(named));
-            let met = known.templates.len();
+            let met = known.places.len();
             known.meet(cell, now);
             known.sources.meet(cell, &mut self.partitions);
             if *service.name != *OTHER_SERVICES {
-                known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
+                known.check(cell, coarsened + (known.places.len() - met) as u64, now);
             }
             if known.unsuitable() != verdict {
                 if known.unsuitable().is_some_and(Unsuitable::coarsens) {
@@ -312,13 +331,13 @@ impl Catalogue {
                     None => self.unsuitable.remove(service),
                 };
             }
-            if known.templates.len() > TEMPLATES_THAT_FIT {
+            if known.places.len() > TEMPLATES_THAT_FIT {
                 let bytes = known.template_bytes();
                 if bytes > TEMPLATE_BYTES_PER_SERVICE_MAX {
                     known.shrink(bytes - TEMPLATE_BYTES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
                 }
             }
-            self.template_count = self.template_count + known.templates.len() - before;
+            self.template_count = self.template_count + known.places.len() - before;
         }
         self.shrink_services(now, &mut gone);
         self.shrink_templates(now, &mut gone);
@@ -352,7 +371,7 @@ impl Catalogue {
         let excess = self.services.len() - SERVICES_MAX * 19 / 20;
         for (_, _, service) in by_value.into_iter().take(excess) {
             if let Some(known) = self.services.remove(&service) {
-                self.template_count -= known.templates.len();
+                self.template_count -= known.places.len();
                 gone.services.push(known.number);
                 self.unsuitable.remove(&service);
             }
@@ -364,11 +383,11 @@ impl Catalogue {
     fn shrink_templates(&mut self, now: Second, gone: &mut Gone) {
         while self.template_count > TEMPLATES_MAX {
             let largest =
-                self.services.values_mut().max_by_key(|known| (known.templates.len(), std::cmp::Reverse(known.number)));
+                self.services.values_mut().max_by_key(|known| (known.places.len(), std::cmp::Reverse(known.number)));
             let Some(known) = largest else { return };
-            let before = known.templates.len();
+            let before = known.places.len();
             known.shrink((known.template_bytes() / 10).max(1), now, &mut gone.templates);
-            self.template_count -= before - known.templates.len();
+            self.template_count -= before - known.places.len();
         }
     }
 
@@ -422,7 +441,7 @@ impl Catalogue {
         id: TemplateId,
         now: Second,
     ) -> Option<(TemplateFacts, Option<&Sample>)> {
-        let known = self.services.get(service)?.templates.get(&id)?;
+        let known = self.services.get(service)?.template(id)?;
         let (is_new, first_seen) = (known.birth == now, known.first_seen());
         let facts = TemplateFacts { id, text: known.text(), is_new, first_seen, level: known.level };
         Some((facts, known.sample()))

@@ -28,12 +28,12 @@ mod lookup;
 mod micro_cluster;
 mod mix;
 mod novelty;
+mod places;
 mod probability;
 mod rate;
 mod reasoning;
 mod second;
 mod series;
-mod side_by_side;
 mod sight;
 mod silence;
 mod sources;
@@ -182,11 +182,11 @@ impl Scorer {
 
     /// What is true of a feature now: lines of the last minute, or seconds since the last line of what is silent.
     pub fn figures(&self, feature: &Feature) -> Option<(Window, Figures)> {
-        let (now, number) = (self.now?, self.catalogue.service(&feature.service)?.number);
+        let (now, known) = (self.now?, self.catalogue.service(&feature.service)?);
         match feature.subject {
-            Subject::Heartbeat(_) => self.silence.figures(number, feature.subject, now),
-            Subject::Volume if self.is_silent(feature) => self.silence.figures(number, feature.subject, now),
-            subject => self.rates.figures(number, subject, now),
+            Subject::Heartbeat(_) => self.silence.figures(known, feature.subject, now),
+            Subject::Volume if self.is_silent(feature) => self.silence.figures(known, feature.subject, now),
+            subject => self.rates.figures(known, subject, now),
         }
     }
 
@@ -194,7 +194,7 @@ impl Scorer {
     pub fn is_silent(&self, feature: &Feature) -> bool {
         let known = self.catalogue.service(&feature.service);
         feature.direction == Direction::Down
-            && known.is_some_and(|known| self.silence.is_silent(known.number, feature.subject))
+            && known.is_some_and(|known| self.silence.is_silent(known, feature.subject))
     }
 
     /// The services and templates that are known.

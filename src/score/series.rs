@@ -1,7 +1,8 @@
 //! Counts of one thing over log time: the last minutes second by second, and what is usual for windows of three lengths.
 //!
 //! Only seconds with lines are stored, and what is due is learnt when the series is touched; long stretches of nothing are
-//! learnt in closed form. Learning lags behind by [`LEARN_LAG_SECONDS`], so that what is reported in that time is not learnt.
+//! learnt in closed form. What leaves the longer windows is taken from their sums when something is learnt, so that a second with
+//! lines touches the last few moments only: a busy series has kilobytes of them, which are not in the cache. Learning lags behind by [`LEARN_LAG_SECONDS`], so that what is reported in that time is not learnt.
 //! What was reported is replaced by what was expected, so that it neither counts twice nor becomes usual.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -41,13 +42,27 @@ impl Moment {
     }
 }
 
-/// A window that ends now.
+/// A window that ends now; what has left it may still be counted, until it is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Sum {
     lines: u64,
     counted: f64,
     /// The place of its first moment.
     first: usize,
+}
+
+impl Sum {
+    /// Takes off the moments that have left by `now`. O(moments that have).
+    fn leave(&mut self, moments: &VecDeque<Moment>, now: Second, length: i64) {
+        while let Some(moment) = moments.get(self.first).filter(|moment| moment.second.0 <= now.0 - length) {
+            self.lines -= u64::from(moment.lines);
+            self.counted -= f64::from(moment.counted);
+            self.first += 1;
+        }
+        if self.first == moments.len() {
+            self.counted = 0.0;
+        }
+    }
 }
 
 /// A deviation that goes on.
@@ -94,7 +109,9 @@ impl Series {
         if self.dormant {
             self.wake(now, lines);
         }
-        self.learn(now, told);
+        if self.learn(now, told) {
+            self.tidy(now);
+        }
         if lines > 0 {
             let moment = Moment::new(now, lines, lines as f64);
             self.moments.push_back(moment);
@@ -103,15 +120,12 @@ impl Series {
                 sum.counted += f64::from(moment.counted);
             }
         }
+    }
+
+    /// Brings all sums up to date and forgets the moments that no window needs any more.
+    fn tidy(&mut self, now: Second) {
         for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
-            while let Some(moment) = self.moments.get(sum.first).filter(|moment| moment.second.0 <= now.0 - length) {
-                sum.lines -= u64::from(moment.lines);
-                sum.counted -= f64::from(moment.counted);
-                sum.first += 1;
-            }
-            if sum.first == self.moments.len() {
-                sum.counted = 0.0;
-            }
+            sum.leave(&self.moments, now, length);
         }
         while self.moments.front().is_some_and(|first| first.second.0 <= now.0 - KEPT_SECONDS) {
             self.moments.pop_front();
@@ -182,10 +196,11 @@ impl Series {
         }
     }
 
-    fn learn(&mut self, now: Second, told: &[Window]) {
+    /// Learns what is due; returns whether anything was.
+    fn learn(&mut self, now: Second, told: &[Window]) -> bool {
         let complete = now.0 - LEARN_LAG_SECONDS + 1;
         if complete < self.due {
-            return;
+            return false;
         }
         self.due = i64::MAX;
         let first_told = told.iter().map(|span| span.start.0).min().unwrap_or(i64::MAX);
@@ -210,6 +225,7 @@ impl Series {
             }
             self.due = self.due.min(next.saturating_add(length));
         }
+        true
     }
 
     /// How many of the shortest windows were learnt, decayed.
@@ -217,14 +233,25 @@ impl Series {
         self.baselines[0].windows
     }
 
-    /// What the window with this place in [`WINDOWS_SECONDS`] counts as now.
-    pub(super) fn sum(&self, place: usize) -> f64 {
+    /// What the window with this place in [`WINDOWS_SECONDS`] counts as, and its lines, also those that were reported. O(moments
+    /// that left it since something was learnt).
+    pub(super) fn sum(&self, now: Second, place: usize) -> (f64, u64) {
+        let (Some(&sum), Some(&length)) = (self.sums.get(place), WINDOWS_SECONDS.get(place)) else { return (0.0, 0) };
+        let mut sum = sum;
+        sum.leave(&self.moments, now, length);
+        (sum.counted, sum.lines)
+    }
+
+    /// At least what [`Self::sum`] counts now. O(1).
+    pub(super) fn sum_at_most(&self, place: usize) -> f64 {
         self.sums.get(place).map_or(0.0, |sum| sum.counted)
     }
 
-    /// The lines of that window, also those that were reported.
-    pub(super) fn lines_in(&self, place: usize) -> u64 {
-        self.sums.get(place).map_or(0, |sum| sum.lines)
+    /// At most the mean of [`Self::expect`]. O(1).
+    pub(super) fn expect_at_least(&self, place: usize) -> f64 {
+        let [short, ..] = self.baselines;
+        let own = self.baselines.get(place).copied().unwrap_or_default();
+        own_mean(&short, &own, place)
     }
 
     /// What is expected of a window. Sparse and young series lean on the shortest window and on the prior.
@@ -233,10 +260,7 @@ impl Series {
         let own = self.baselines.get(place).copied().unwrap_or_default();
         let [short_seconds, ..] = WINDOWS_SECONDS.map(|length| length as f64);
         let seconds = WINDOWS_SECONDS.get(place).map_or(short_seconds, |&length| length as f64);
-        let mean = match own.windows < BELIEVED_WINDOWS {
-            true => short.mean * seconds / short_seconds,
-            false => own.mean,
-        };
+        let mean = own_mean(&short, &own, place);
         // Half an event in what was seen: nothing is impossible because it was not seen yet.
         let mean = mean + 0.5 * seconds / (short.windows * short_seconds + short_seconds);
         let prior = mean + PRIOR_VARIATION * mean * mean;
@@ -314,5 +338,15 @@ impl Series {
         } else {
             *self = Self { reported_until: self.reported_until, ..Self::new(now) };
         }
+    }
+}
+
+/// The mean of what was seen of a window; a young one leans on the shortest.
+fn own_mean(short: &Baseline, own: &Baseline, place: usize) -> f64 {
+    let [short_seconds, ..] = WINDOWS_SECONDS.map(|length| length as f64);
+    let seconds = WINDOWS_SECONDS.get(place).map_or(short_seconds, |&length| length as f64);
+    match own.windows < BELIEVED_WINDOWS {
+        true => short.mean * seconds / short_seconds,
+        false => own.mean,
     }
 }

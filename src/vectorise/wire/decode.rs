@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::fields::{Fields, Malformed, Numbers, Value, zigzag};
 use super::{Cut, Flush, Outcomes, Progress, WireError};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
-use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TEMPLATES_PER_CELL_MAX, TemplateTally};
+use crate::vectorise::{Cell, Sample, Sketch, SketchKey, Sorted, TEMPLATES_PER_CELL_MAX, TemplateTally};
 
 /// What the cells of one flush share: its topics by number, and the texts that come again and again.
 struct Shared<'a> {
@@ -143,8 +143,7 @@ fn history_end(bytes: &[u8], shared: &Shared<'_>) -> Result<(Partition, Offset),
 
 fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service, Cell), WireError> {
     let templates = Fields::of(bytes).filter(|field| matches!(field, Ok((9, _)))).count().min(TEMPLATES_PER_CELL_MAX);
-    let mut cell =
-        Cell { templates: HashMap::with_capacity_and_hasher(templates, FixedState::default()), ..Cell::default() };
+    let mut cell = Cell { templates: Sorted::with_capacity(templates), ..Cell::default() };
     let (mut second, mut environment, mut service) = (Second(0), None, "");
     for field in Fields::of(bytes) {
         match field? {
