@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::decay::Decayed;
 use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate, TEMPLATE_BYTES_MAX};
 use super::places::{ByPlace, Place, Places};
+use super::series::SERIES_BYTES_MAX;
 use super::sources::{Missing, Numbered, Sources};
 use super::suitability::{Counts, Suitability, Unsuitable};
 use super::{ClosedSecond, TemplateFacts};
@@ -18,10 +19,11 @@ use crate::record::{Level, Second, Service, TemplateId};
 use crate::template::{Masks, Merge, Merges};
 use crate::vectorise::{Cell, OTHER_SERVICES, Sample, TemplateTally, Walk};
 
-/// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates.
+/// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates, and
+/// 700 of those that come every second.
 pub const TEMPLATE_BYTES_PER_SERVICE_MAX: usize = 8 << 20;
 /// As many templates are within the budget whatever their texts are.
-const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / TEMPLATE_BYTES_MAX;
+const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / (TEMPLATE_BYTES_MAX + SERIES_BYTES_MAX);
 /// How many templates are remembered in all: with their samples, rates and gaps some 5 kB each.
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
@@ -33,6 +35,9 @@ const DEAD_SECONDS: i64 = 86_400;
 /// A service, as the models know it: never given to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceNumber(pub u32);
+
+/// What a model holds of each template, in bytes.
+pub(super) type HeldBytes<'a> = &'a dyn Fn(ServiceNumber, Place) -> usize;
 
 /// What is known of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,11 +135,11 @@ impl KnownService {
         self.forget_merges();
     }
 
-    /// Forgets a template. Returns how many bytes that frees.
-    fn forget(&mut self, id: TemplateId, gone: &mut Vec<(ServiceNumber, Place)>) -> usize {
-        let Some(place) = self.places.take(id) else { return 0 };
+    /// Forgets a template. Returns the place that it had.
+    fn forget(&mut self, id: TemplateId, gone: &mut Vec<(ServiceNumber, Place)>) -> Option<(Place, KnownTemplate)> {
+        let place = self.places.take(id)?;
         gone.push((self.number, place));
-        self.templates.take(place).map_or(0, |known| known.size_bytes())
+        Some((place, self.templates.take(place)?))
     }
 
     fn forget_merges(&mut self) {
@@ -151,10 +156,20 @@ impl KnownService {
     /// each what became of what was known of the template that is no more.
     fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<(Merge, Option<Absorbed>)> {
         let (mut news, mut parts) = (Vec::new(), Vec::new());
+        let mut from = 0;
         for (&id, tally) in cell.templates.iter() {
+            let place = self.places.seek(&mut from, id);
+            let mut known = place.and_then(|place| self.templates.get_mut(place));
+            if known.as_ref().is_some_and(|known| known.is_settled) {
+                continue;
+            }
             let lines = tally.total() + tally.late;
             match (self.merges.count(id, lines, now), &tally.skeleton) {
-                (Some(root), _) if root == id => {}
+                (Some((root, count)), _) if root == id => {
+                    if let Some(known) = known.as_mut().filter(|_| count > 1) {
+                        known.is_settled = true;
+                    }
+                }
                 (Some(_), _) => parts.push(id),
                 (None, Some(text)) => news.push((id, Arc::clone(text), lines)),
                 (None, None) => {}
@@ -218,8 +233,9 @@ impl KnownService {
     }
 
     /// What its templates take, in bytes, about. O(templates).
-    pub fn template_bytes(&self) -> usize {
-        self.templates.values().map(KnownTemplate::size_bytes).sum()
+    pub(super) fn template_bytes(&self, held: HeldBytes<'_>) -> usize {
+        let places = self.places.iter().filter_map(|(_, place)| Some((place, self.templates.get(place)?)));
+        places.map(|(place, known)| known.size_bytes() + held(self.number, place)).sum()
     }
 
     fn meet(&mut self, cell: &Cell, now: Second) {
@@ -236,7 +252,13 @@ impl KnownService {
     }
 
     /// Forgets templates until so many bytes are free: those with the fewest lines, of which recent ones count more. O(n log n).
-    fn shrink(&mut self, mut excess_bytes: usize, now: Second, gone: &mut Vec<(ServiceNumber, Place)>) {
+    fn shrink(
+        &mut self,
+        mut excess_bytes: usize,
+        now: Second,
+        held: HeldBytes<'_>,
+        gone: &mut Vec<(ServiceNumber, Place)>,
+    ) {
         let mut by_value: Vec<(f64, Second, TemplateId)> = self
             .templates()
             .map(|(id, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, id))
@@ -246,7 +268,8 @@ impl KnownService {
             if excess_bytes == 0 {
                 break;
             }
-            excess_bytes = excess_bytes.saturating_sub(self.forget(id, gone));
+            let freed = self.forget(id, gone).map_or(0, |(place, known)| known.size_bytes() + held(self.number, place));
+            excess_bytes = excess_bytes.saturating_sub(freed);
         }
         self.forget_merges();
     }
@@ -299,8 +322,13 @@ pub struct Catalogue {
 impl Catalogue {
     /// Meets what a second brings: merges templates, counts the lines of those that were merged as lines of what they are part
     /// of now, and remembers what is left. Before anyone else sees the second, so that nobody sees what is no template any
-    /// more. Returns what had to be forgotten for it, and what was merged.
-    pub(super) fn meet(&mut self, second: &mut ClosedSecond, masks: &Masks) -> (Gone, Vec<Merged>) {
+    /// more. `held` says what a model holds of a template. Returns what had to be forgotten for it, and what was merged.
+    pub(super) fn meet(
+        &mut self,
+        second: &mut ClosedSecond,
+        masks: &Masks,
+        held: HeldBytes<'_>,
+    ) -> (Gone, Vec<Merged>) {
         let now = second.second;
         self.meet_services(second);
         let (mut gone, mut merged) = (Gone::default(), Vec::new());
@@ -332,15 +360,15 @@ impl Catalogue {
                 };
             }
             if known.places.len() > TEMPLATES_THAT_FIT {
-                let bytes = known.template_bytes();
+                let bytes = known.template_bytes(held);
                 if bytes > TEMPLATE_BYTES_PER_SERVICE_MAX {
-                    known.shrink(bytes - TEMPLATE_BYTES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
+                    known.shrink(bytes - TEMPLATE_BYTES_PER_SERVICE_MAX * 9 / 10, now, held, &mut gone.templates);
                 }
             }
             self.template_count = self.template_count + known.places.len() - before;
         }
         self.shrink_services(now, &mut gone);
-        self.shrink_templates(now, &mut gone);
+        self.shrink_templates(now, held, &mut gone);
         self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
         (gone, merged)
     }
@@ -380,13 +408,13 @@ impl Catalogue {
     }
 
     /// Where there are too many templates in all, the service with the most gives up a tenth of its own.
-    fn shrink_templates(&mut self, now: Second, gone: &mut Gone) {
+    fn shrink_templates(&mut self, now: Second, held: HeldBytes<'_>, gone: &mut Gone) {
         while self.template_count > TEMPLATES_MAX {
             let largest =
                 self.services.values_mut().max_by_key(|known| (known.places.len(), std::cmp::Reverse(known.number)));
             let Some(known) = largest else { return };
             let before = known.places.len();
-            known.shrink((known.template_bytes() / 10).max(1), now, &mut gone.templates);
+            known.shrink((known.template_bytes(held) / 10).max(1), now, held, &mut gone.templates);
             self.template_count -= before - known.places.len();
         }
     }

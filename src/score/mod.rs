@@ -125,7 +125,8 @@ impl Scorer {
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
-        let gone_and_merged = self.catalogue.meet(second, &self.masks);
+        let held = |service, place| self.rates.size_bytes(service, place);
+        let gone_and_merged = self.catalogue.meet(second, &self.masks, &held);
         let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
@@ -195,6 +196,11 @@ impl Scorer {
         let known = self.catalogue.service(&feature.service);
         feature.direction == Direction::Down
             && known.is_some_and(|known| self.silence.is_silent(known, feature.subject))
+    }
+
+    #[cfg(test)]
+    fn template_bytes(&self, known: &KnownService) -> usize {
+        known.template_bytes(&|service, place| self.rates.size_bytes(service, place))
     }
 
     /// The services and templates that are known.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{KnownService, ServiceNumber};
-use super::places::ByPlace;
+use super::places::{ByPlace, Place};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};
 use super::sight::{Active, Known, Sight};
@@ -132,6 +132,12 @@ impl Rates {
                 rates.templates.take(*place);
             }
         }
+    }
+
+    /// What the series of a template takes, in bytes, about.
+    pub(super) fn size_bytes(&self, service: ServiceNumber, place: Place) -> usize {
+        let series = self.services.get(&service).and_then(|rates| rates.templates.get(place));
+        series.map_or(0, Series::size_bytes)
     }
 
     fn count_series(&mut self, now: Second, known: &Known<'_>) {

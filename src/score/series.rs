@@ -42,6 +42,9 @@ impl Moment {
     }
 }
 
+/// The most that the moments of a series take, in bytes: one for each second that is kept, in steps of powers of two.
+pub(super) const SERIES_BYTES_MAX: usize = 512 * size_of::<Moment>();
+
 /// A window that ends now; what has left it may still be counted, until it is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Sum {
@@ -73,19 +76,23 @@ struct Deviation {
 }
 
 /// Counts of one thing.
+///
+/// What every second with lines needs comes first, so that it lies in as few lines of the cache as it can.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(C)]
 pub(super) struct Series {
     moments: VecDeque<Moment>,
+    /// When the first of the next windows is due.
+    due: i64,
+    /// Since when nothing is expected any more: it stopped, and that was adopted.
+    pub(super) dormant: bool,
     sums: [Sum; 3],
     baselines: [Baseline; 3],
-    /// Start of the next window to learn, and when the first of them is due.
+    /// Start of the next window to learn.
     next: [i64; 3],
-    due: i64,
     deviation: Option<Deviation>,
     /// The end of what was reported.
     reported_until: Second,
-    /// Since when nothing is expected any more: it stopped, and that was adopted.
-    pub(super) dormant: bool,
 }
 
 impl Series {
@@ -208,7 +215,10 @@ impl Series {
             let aligned = |second: i64| second.div_euclid(length).saturating_mul(length);
             let end = aligned(complete);
             while *next < end {
-                let first = self.moments.partition_point(|moment| moment.second.0 < *next);
+                let first = match length == WINDOWS_SECONDS[0] {
+                    true => first_near(&self.moments, self.sums[1].first, *next),
+                    false => self.moments.partition_point(|moment| moment.second.0 < *next),
+                };
                 let busy = self.moments.get(first).map_or(end, |moment| aligned(moment.second.0));
                 let empty_until = busy.min(aligned(first_told)).min(end);
                 if empty_until > *next {
@@ -226,6 +236,11 @@ impl Series {
             self.due = self.due.min(next.saturating_add(length));
         }
         true
+    }
+
+    /// What its moments take, in bytes, about: as many as are there give the same, wherever they came from.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.moments.len().next_power_of_two() * size_of::<Moment>()
     }
 
     /// How many of the shortest windows were learnt, decayed.
@@ -339,6 +354,19 @@ impl Series {
             *self = Self { reported_until: self.reported_until, ..Self::new(now) };
         }
     }
+}
+
+/// The first moment from a second on, near a place: a search through all of them would touch many that are not in the cache. What is
+/// due of the shortest windows is about as old as what left the next longer one last.
+fn first_near(moments: &VecDeque<Moment>, near: usize, second: i64) -> usize {
+    let mut place = near.min(moments.len());
+    while place.checked_sub(1).and_then(|last| moments.get(last)).is_some_and(|moment| moment.second.0 >= second) {
+        place -= 1;
+    }
+    while moments.get(place).is_some_and(|moment| moment.second.0 < second) {
+        place += 1;
+    }
+    place
 }
 
 /// The mean of what was seen of a window; a young one leans on the shortest.

@@ -545,7 +545,7 @@ fn hundreds_of_thousands_of_templates_and_services_stay_within_the_limits() {
     }
     let catalogue = world.scorer.catalogue();
     assert!(catalogue.services().count() <= SERVICES_MAX && catalogue.template_count() <= TEMPLATES_MAX);
-    assert!(catalogue.services().all(|(_, known)| known.template_bytes() <= TEMPLATE_BYTES_PER_SERVICE_MAX));
+    assert!(catalogue.services().all(|(_, known)| world.scorer.template_bytes(known) <= TEMPLATE_BYTES_PER_SERVICE_MAX));
     assert!(catalogue.forgotten > 90_000);
     assert!(
         catalogue.service(&Service::new(None, "web")).is_some_and(|known| known.birth == Second(START)),
@@ -874,8 +874,8 @@ fn templates_of_a_service_have_bytes_the_valuable_stay_and_who_returns_has_its_o
     let often = crate::template::Skeletoniser::new().skeletonise("a line that comes all the time").id;
     let catalogue = world.scorer.catalogue();
     assert!(catalogue.forgotten > 1_000 && catalogue.unsuitable().is_empty(), "{}", catalogue.forgotten);
-    assert!(known(&world).template_bytes() <= TEMPLATE_BYTES_PER_SERVICE_MAX);
-    assert!(known(&world).template_bytes() > TEMPLATE_BYTES_PER_SERVICE_MAX * 8 / 10);
+    let bytes = world.scorer.template_bytes(&known(&world));
+    assert!(bytes <= TEMPLATE_BYTES_PER_SERVICE_MAX && bytes > TEMPLATE_BYTES_PER_SERVICE_MAX * 8 / 10, "{bytes}");
     assert!(known(&world).template_count() < 1_900, "long texts take more");
     assert!(known(&world).template(often).is_some() && known(&world).template(rare).is_none());
     assert_eq!(line_of(&mut world, "web", "a line that came once", 1), rare);

@@ -14,11 +14,6 @@ impl<K, V> Default for Sorted<K, V> {
 }
 
 impl<K: Ord, V> Sorted<K, V> {
-    /// Nothing yet, with room for so many.
-    pub fn with_capacity(count: usize) -> Self {
-        Self(Vec::with_capacity(count))
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -131,11 +126,13 @@ impl<K: Ord, V> Sorted<K, V> {
 }
 
 impl<K: Ord, V> FromIterator<(K, V)> for Sorted<K, V> {
-    /// In any order; keys differ. O(n log n).
+    /// In any order, of one key the first. O(n log n), and O(n) where they rise.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let mut pairs: Vec<(K, V)> = pairs.into_iter().collect();
-        pairs.sort_by(|a, b| a.0.cmp(&b.0));
-        pairs.dedup_by(|next, first| next.0 == first.0);
+        if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            pairs.dedup_by(|next, first| next.0 == first.0);
+        }
         Self(pairs)
     }
 }
