@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::ServiceNumber;
+use super::known_service::ServiceNumber;
 use super::sight::{Active, Known};
 use super::{Window, WindowFacts};
 use crate::record::{Offset, Partition, Second, TimeBasis, Topic};

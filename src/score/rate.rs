@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{KnownService, ServiceNumber};
+use super::known_service::{KnownService, ServiceNumber};
 use super::places::{ByPlace, Place};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Window;
 use super::baseline::{Baseline, Expectation};
+use super::moments::{Moment, Sum, first_near};
 use crate::record::Second;
 
 /// Lengths of the windows in which lines are counted, in seconds, shortest first.
@@ -26,47 +27,8 @@ const PRIOR_VARIATION: f64 = 0.25;
 /// A longer window is believed once it was seen this often; before that the shortest one speaks for it.
 const BELIEVED_WINDOWS: f64 = 10.0;
 
-/// The lines of one second. `counted` is what they count as: themselves, or what was expected where they were reported.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Moment {
-    second: Second,
-    lines: u32,
-    counted: f32,
-}
-
-impl Moment {
-    /// Small, for there are hundreds of each series.
-    #[expect(clippy::cast_possible_truncation, reason = "the sums take each as it was rounded, so they stay exact")]
-    fn new(second: Second, lines: u64, counted: f64) -> Self {
-        Self { second, lines: u32::try_from(lines).unwrap_or(u32::MAX), counted: counted as f32 }
-    }
-}
-
 /// The most that the moments of a series take, in bytes: one for each second that is kept, in steps of powers of two.
 pub(super) const SERIES_BYTES_MAX: usize = 512 * size_of::<Moment>();
-
-/// A window that ends now; what has left it may still be counted, until it is looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Sum {
-    lines: u64,
-    counted: f64,
-    /// The place of its first moment.
-    first: usize,
-}
-
-impl Sum {
-    /// Takes off the moments that have left by `now`. O(moments that have).
-    fn leave(&mut self, moments: &VecDeque<Moment>, now: Second, length: i64) {
-        while let Some(moment) = moments.get(self.first).filter(|moment| moment.second.0 <= now.0 - length) {
-            self.lines -= u64::from(moment.lines);
-            self.counted -= f64::from(moment.counted);
-            self.first += 1;
-        }
-        if self.first == moments.len() {
-            self.counted = 0.0;
-        }
-    }
-}
 
 /// A deviation that goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -354,19 +316,6 @@ impl Series {
             *self = Self { reported_until: self.reported_until, ..Self::new(now) };
         }
     }
-}
-
-/// The first moment from a second on, near a place: a search through all of them would touch many that are not in the cache. What is
-/// due of the shortest windows is about as old as what left the next longer one last.
-fn first_near(moments: &VecDeque<Moment>, near: usize, second: i64) -> usize {
-    let mut place = near.min(moments.len());
-    while place.checked_sub(1).and_then(|last| moments.get(last)).is_some_and(|moment| moment.second.0 >= second) {
-        place -= 1;
-    }
-    while moments.get(place).is_some_and(|moment| moment.second.0 < second) {
-        place += 1;
-    }
-    place
 }
 
 /// The mean of what was seen of a window; a young one leans on the shortest.

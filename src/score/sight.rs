@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, Gone, KnownService, Merged, ServiceNumber};
+use super::catalogue::{Catalogue, Gone, Merged};
+use super::known_service::{KnownService, ServiceNumber};
 use super::known_template::KnownTemplate;
 use super::places::Place;
 use super::{Budget, ClosedSecond};

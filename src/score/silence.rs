@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{KnownService, ServiceNumber};
 use super::gaps::{GAPS_MIN, Gaps};
+use super::known_service::{KnownService, ServiceNumber};
 use super::places::ByPlace;
 use super::probability::threshold;
 use super::sight::{Active, Known};

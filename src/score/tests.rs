@@ -545,7 +545,9 @@ fn hundreds_of_thousands_of_templates_and_services_stay_within_the_limits() {
     }
     let catalogue = world.scorer.catalogue();
     assert!(catalogue.services().count() <= SERVICES_MAX && catalogue.template_count() <= TEMPLATES_MAX);
-    assert!(catalogue.services().all(|(_, known)| world.scorer.template_bytes(known) <= TEMPLATE_BYTES_PER_SERVICE_MAX));
+    assert!(
+        catalogue.services().all(|(_, known)| world.scorer.template_bytes(known) <= TEMPLATE_BYTES_PER_SERVICE_MAX)
+    );
     assert!(catalogue.forgotten > 90_000);
     assert!(
         catalogue.service(&Service::new(None, "web")).is_some_and(|known| known.birth == Second(START)),
@@ -702,6 +704,12 @@ proptest! {
             one.step(now, a, &[]);
             two.step(now, b, &[]);
             both.step(now, a + b, &[]);
+            for (place, length) in series::WINDOWS_SECONDS.into_iter().enumerate() {
+                let (counted, sum) = both.sum(now, place);
+                prop_assert_eq!((counted, sum), (sum as f64, both.lines(now, length).0), "what has left is not in it");
+                prop_assert!(both.sum_at_most(place) >= counted);
+                prop_assert!(both.expect_at_least(place) <= both.expect(place).mean);
+            }
         }
         one.absorb(two, now, &[]);
         prop_assert_eq!(one.lines(now, 300), both.lines(now, 300));
