@@ -203,9 +203,11 @@ impl Traffic {
             let number = (first + index) % PARTITIONS as usize;
             let offset = Offset(self.offsets[number] + lines_read[number]);
             lines_read[number] += 1;
-            let range =
-                cell.ranges.entry(Partition::new(self.topic.clone(), number as i32)).or_insert((offset, offset));
-            range.1 = offset;
+            let partition = Partition::new(self.topic.clone(), number as i32);
+            match cell.ranges.get_mut(&partition) {
+                Some((_, last)) => *last = offset,
+                None => cell.ranges.insert(partition, (offset, offset)),
+            }
         }
         Some(cell)
     }

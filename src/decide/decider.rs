@@ -44,7 +44,7 @@ impl Decider {
     /// any number may be left out.
     pub fn step(&mut self, closed: &ClosedSecond, mut judgement: Judgement, models: &impl Models) -> Vec<Message> {
         let second = closed.second;
-        let read = merged(closed.cells.values().map(|cell| &cell.ranges));
+        let read = merged(closed.cells.values().flat_map(|cell| cell.ranges.iter()));
         if !read.is_empty() {
             self.last_read = read;
         }

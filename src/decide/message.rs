@@ -222,7 +222,7 @@ impl Message {
 /// The records that these services wrote in the window, else those before it, else those that were read last.
 fn to_read(services: &[(&Service, Second)], window: Window, models: &impl Models, last_read: &[Range]) -> Vec<Range> {
     let facts = |window| services.iter().map(move |(service, _)| models.facts(service, window).ranges);
-    let read = |window| merged(facts(window).collect::<Vec<_>>().iter());
+    let read = |window| merged(facts(window).collect::<Vec<_>>().iter().flatten());
     let before = Window { start: window.end.plus(-LOOK_BACK_S), ..window };
     let found = [window, before].into_iter().map(read).find(|ranges| !ranges.is_empty());
     found.unwrap_or_else(|| last_read.to_vec())
@@ -264,9 +264,9 @@ fn since_then(lines: u64, quiet: Window, now: Option<(Window, Figures)>) -> Figu
 }
 
 /// The union of what was read, partition by partition.
-pub(super) fn merged<'a>(parts: impl Iterator<Item = &'a BTreeMap<Partition, (Offset, Offset)>>) -> Vec<Range> {
+pub(super) fn merged<'a>(parts: impl Iterator<Item = (&'a Partition, &'a (Offset, Offset))>) -> Vec<Range> {
     let mut ranges: BTreeMap<&Partition, (Offset, Offset)> = BTreeMap::new();
-    for (partition, &(first, last)) in parts.flatten() {
+    for (partition, &(first, last)) in parts {
         let range = ranges.entry(partition).or_insert((first, last));
         *range = (range.0.min(first), range.1.max(last));
     }

@@ -163,7 +163,7 @@ fn sample_of(text: &str, is_cut: bool) -> Sample {
         template: Some((text, skeletoniser.skeletonise(text))),
     });
     let mut cells = collector.take().into_values().flat_map(BTreeMap::into_values);
-    let tally = cells.next().unwrap().templates.into_values().next().unwrap();
+    let (_, tally) = cells.next().unwrap().templates.into_iter().next().unwrap();
     *tally.sample.unwrap()
 }
 

@@ -3,252 +3,37 @@
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
 //! longest time. A flood of new names so displaces itself and not what is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::decay::Decayed;
-use super::known_template::{HALF_LIFE_SECONDS, KnownTemplate, TEMPLATE_BYTES_MAX};
-use super::side_by_side::for_each_template;
-use super::sources::{Missing, Numbered, Sources};
-use super::suitability::{Counts, Suitability, Unsuitable};
+use super::known_service::{Absorbed, HeldBytes, KnownService, ServiceNumber};
+use super::known_template::{HALF_LIFE_SECONDS, TEMPLATE_BYTES_MAX};
+use super::places::Place;
+use super::series::SERIES_BYTES_MAX;
+use super::sources::{Missing, Numbered};
+use super::suitability::Unsuitable;
 use super::{ClosedSecond, TemplateFacts};
-use crate::record::{Level, Second, Service, TemplateId};
-use crate::template::{Masks, Merge, Merges};
-use crate::vectorise::{Cell, OTHER_SERVICES, Sample, TemplateTally, Walk};
+use crate::record::{Second, Service, TemplateId};
+use crate::template::{Masks, Merge};
+use crate::vectorise::{OTHER_SERVICES, Sample, Walk};
 
-/// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates.
+/// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates, and
+/// 700 of those that come every second.
 pub const TEMPLATE_BYTES_PER_SERVICE_MAX: usize = 8 << 20;
 /// As many templates are within the budget whatever their texts are.
-const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / TEMPLATE_BYTES_MAX;
+const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / (TEMPLATE_BYTES_MAX + SERIES_BYTES_MAX);
 /// How many templates are remembered in all: with their samples, rates and gaps some 5 kB each.
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
-/// How many kinds of an unsuitable service are remembered that came once; then they are forgotten.
-const STRANGERS_MAX: usize = 4_096;
-/// A template of one line is dead after this time: a day.
-const DEAD_SECONDS: i64 = 86_400;
-/// A service, as the models know it: never given to another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ServiceNumber(pub u32);
-
-/// What is known of a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KnownService {
-    /// Its number.
-    pub number: ServiceNumber,
-    /// When it was first seen.
-    pub birth: Second,
-    /// When it was last seen.
-    pub last_seen: Second,
-    /// Lines in time since then.
-    pub trained_lines: u64,
-    lines: Decayed,
-    templates: BTreeMap<TemplateId, KnownTemplate>,
-    merges: Merges,
-    suitability: Suitability,
-    /// Kinds that were seen once while the service was unsuitable.
-    strangers: BTreeSet<TemplateId>,
-    sources: Sources,
-}
-
-impl KnownService {
-    fn new(number: ServiceNumber, now: Second) -> Self {
-        let (lines, templates, merges) = (Decayed::new(now), BTreeMap::new(), Merges::default());
-        let suitability = Suitability::new(now);
-        let (strangers, sources) = (BTreeSet::new(), Sources::default());
-        let (birth, last_seen, trained_lines) = (now, now, 0);
-        Self { number, birth, last_seen, trained_lines, lines, templates, merges, suitability, strangers, sources }
-    }
-
-    /// Of an unsuitable service, lines of kinds that are not known are no templates any more, but other lines: unless they are errors,
-    /// or come in a second second, which a dump's do not. Returns how many kinds these were.
-    fn coarsen(&mut self, cell: &mut Cell, masks: &Masks) -> u64 {
-        if !self.unsuitable().is_some_and(Unsuitable::coarsens) {
-            self.strangers.clear();
-            return 0;
-        }
-        let is_known = |(&id, tally): (&TemplateId, &TemplateTally)| {
-            let joins = |text: &Arc<str>| self.merges.joins(id, text, masks);
-            tally.level() >= Level::Error
-                || self.merges.contains(id)
-                || self.templates.contains_key(&id)
-                || tally.skeleton.as_ref().is_some_and(joins)
-        };
-        let mut strange: Vec<TemplateId> =
-            cell.templates.iter().filter(|&template| !is_known(template)).map(|(&id, _)| id).collect();
-        // In their order, for what is forgotten depends on it.
-        strange.sort_unstable();
-        strange.retain(|id| {
-            if self.strangers.len() >= STRANGERS_MAX {
-                self.strangers.clear();
-            }
-            let is_first = !self.strangers.remove(id);
-            if is_first {
-                self.strangers.insert(*id);
-            }
-            is_first
-        });
-        cell.keep_templates(|id| strange.binary_search(&id).is_err())
-    }
-
-    /// Counts a second for the checks of suitability, and makes them where they are due.
-    fn check(&mut self, cell: &Cell, first_sights: u64, now: Second) {
-        // Lines whose templates did not fit are as good as new ones; those of an unsuitable service are among the first sights.
-        let unfit = if self.unsuitable().is_some_and(Unsuitable::coarsens) { 0 } else { cell.other_lines };
-        self.suitability.count(cell.total() + cell.late, first_sights + unfit, now);
-        if let Some(since) = self.suitability.due(now) {
-            let counts = self.counts(since, now);
-            self.suitability.judge(counts, now);
-        }
-    }
-
-    /// What the checks of suitability look at. O(templates).
-    fn counts(&self, since: Second, now: Second) -> Counts {
-        let mut counts = Counts { templates: self.templates.len() as u64, ..Counts::default() };
-        for known in self.templates.values() {
-            let is_rare = known.is_rare(now);
-            counts.rare += u64::from(is_rare);
-            counts.dead += u64::from(is_rare && now.since(known.birth) > DEAD_SECONDS);
-            // Of a service that is new itself everything is.
-            counts.new += u64::from(known.birth >= since && self.birth < since);
-        }
-        counts
-    }
-
-    /// Forgets the templates of one line: what a dump left before it was recognised would make the tests of all others stricter. Not
-    /// those of this second, which are still to be judged, nor errors.
-    fn forget_rare(&mut self, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
-        let is_rest = |known: &KnownTemplate| known.is_rare(now) && known.birth < now && known.level < Level::Error;
-        let rare: Vec<TemplateId> =
-            self.templates.iter().filter(|(_, known)| is_rest(known)).map(|(&id, _)| id).collect();
-        for id in rare {
-            self.templates.remove(&id);
-            gone.push((self.number, id));
-        }
-        let templates = &self.templates;
-        self.merges.retain(|id| templates.contains_key(&id));
-    }
-
-    /// Why its templates say little, if they do.
-    pub fn unsuitable(&self) -> Option<Unsuitable> {
-        self.suitability.verdict()
-    }
-
-    /// Meets the new templates of a second, in the order of their ids, and lets the counts follow the merges. Returns these, and of
-    /// each whether others were told of the template that is no more.
-    fn fold(&mut self, cell: &mut Cell, now: Second, masks: &Masks) -> Vec<(Merge, bool)> {
-        let (mut news, mut parts) = (Vec::new(), Vec::new());
-        // In any order: each is counted for itself.
-        for (&id, tally) in &cell.templates {
-            let lines = tally.total() + tally.late;
-            match (self.merges.count(id, lines, now), &tally.skeleton) {
-                (Some(root), _) if root == id => {}
-                (Some(_), _) => parts.push(id),
-                (None, Some(text)) => news.push((id, Arc::clone(text), lines)),
-                (None, None) => {}
-            }
-        }
-        if !news.is_empty() {
-            // What is new may make any of them a part of another one.
-            parts = cell.templates.keys().copied().collect();
-        }
-        news.sort_unstable_by_key(|&(id, ..)| id);
-        parts.sort_unstable();
-        let mut merges = Vec::new();
-        for (id, text, lines) in news {
-            merges.extend(self.merges.meet(id, &text, lines, now, masks));
-        }
-        for id in parts {
-            let into = self.merges.resolve(id);
-            if into != id {
-                let merge = merges.iter().rev().find(|merge| merge.into == into);
-                cell.rename_template(id, into, merge.map(|merge| Arc::clone(&merge.text)));
-            }
-        }
-        let mut absorbed = Vec::with_capacity(merges.len());
-        for merge in merges {
-            let was_told = self.absorb(&merge, now);
-            absorbed.push((merge, was_told));
-        }
-        absorbed
-    }
-
-    /// Returns whether others were told of the template that is no more.
-    fn absorb(&mut self, merge: &Merge, now: Second) -> bool {
-        let known = self.templates.remove(&merge.from);
-        let was_told = known.as_ref().is_some_and(|known| known.told.is_some());
-        if let Some(known) = known {
-            let place = self.templates.entry(merge.into);
-            place.or_insert_with(|| KnownTemplate::new(now)).absorb(known, &merge.text, now);
-        }
-        was_told
-    }
-
-    /// How templates of it were merged: the old id, and that of the template it is part of now.
-    pub fn aliases(&self) -> impl Iterator<Item = (TemplateId, TemplateId)> {
-        self.merges.aliases()
-    }
-
-    /// A template of it.
-    pub fn template(&self, id: TemplateId) -> Option<&KnownTemplate> {
-        self.templates.get(&id)
-    }
-
-    /// All templates of it, in the order of their ids.
-    pub(super) fn templates(&self) -> impl Iterator<Item = (&TemplateId, &KnownTemplate)> {
-        self.templates.iter()
-    }
-
-    /// How many templates of it are known.
-    pub fn template_count(&self) -> usize {
-        self.templates.len()
-    }
-
-    /// What its templates take, in bytes, about. O(templates).
-    pub fn template_bytes(&self) -> usize {
-        self.templates.values().map(KnownTemplate::size_bytes).sum()
-    }
-
-    fn meet(&mut self, cell: &Cell, now: Second) {
-        self.last_seen = now;
-        self.trained_lines += cell.total();
-        self.lines.add((cell.total() + cell.late) as f64, now, HALF_LIFE_SECONDS);
-        let tallies = cell.sorted_templates();
-        let new = |_| KnownTemplate::new(now);
-        for_each_template(&mut self.templates, tallies.len(), tallies.into_iter(), new, |tally, known| {
-            known.meet(tally, now)
-        });
-    }
-
-    /// Forgets templates until so many bytes are free: those with the fewest lines, of which recent ones count more. O(n log n).
-    fn shrink(&mut self, mut excess_bytes: usize, now: Second, gone: &mut Vec<(ServiceNumber, TemplateId)>) {
-        let mut by_value: Vec<(f64, Second, TemplateId)> = self
-            .templates
-            .iter()
-            .map(|(&id, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, id))
-            .collect();
-        by_value.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        for (_, _, id) in by_value {
-            if excess_bytes == 0 {
-                break;
-            }
-            let freed = self.templates.remove(&id).map_or(0, |known| known.size_bytes());
-            excess_bytes = excess_bytes.saturating_sub(freed);
-            gone.push((self.number, id));
-        }
-        let templates = &self.templates;
-        self.merges.retain(|id| templates.contains_key(&id));
-    }
-}
 
 /// What was forgotten in a second, so that the detectors forget it too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Gone {
     pub(super) services: Vec<ServiceNumber>,
-    pub(super) templates: Vec<(ServiceNumber, TemplateId)>,
+    pub(super) templates: Vec<(ServiceNumber, Place)>,
 }
 
 /// A template of a service that became part of another one in this second.
@@ -258,8 +43,8 @@ pub(super) struct Merged {
     pub(super) number: ServiceNumber,
     pub(super) from: TemplateId,
     pub(super) into: TemplateId,
-    /// Whether others were told of the one that is no more.
-    pub(super) was_told: bool,
+    /// What became of what was known of the one that is no more.
+    pub(super) absorbed: Option<Absorbed>,
 }
 
 /// All services of one tallies partition and their templates.
@@ -280,28 +65,33 @@ pub struct Catalogue {
 impl Catalogue {
     /// Meets what a second brings: merges templates, counts the lines of those that were merged as lines of what they are part
     /// of now, and remembers what is left. Before anyone else sees the second, so that nobody sees what is no template any
-    /// more. Returns what had to be forgotten for it, and what was merged.
-    pub(super) fn meet(&mut self, second: &mut ClosedSecond, masks: &Masks) -> (Gone, Vec<Merged>) {
+    /// more. `held` says what a model holds of a template. Returns what had to be forgotten for it, and what was merged.
+    pub(super) fn meet(
+        &mut self,
+        second: &mut ClosedSecond,
+        masks: &Masks,
+        held: HeldBytes<'_>,
+    ) -> (Gone, Vec<Merged>) {
         let now = second.second;
         self.meet_services(second);
         let (mut gone, mut merged) = (Gone::default(), Vec::new());
         let mut known_services = Walk::along(self.services.iter_mut());
         for (service, cell) in &mut second.cells {
             let Some(known) = known_services.find(service) else { continue };
-            let before = known.templates.len();
+            let before = known.places.len();
             let verdict = known.unsuitable();
             let coarsened = known.coarsen(cell, masks);
             let (number, merges) = (known.number, known.fold(cell, now, masks));
-            let named = |(merge, was_told): (Merge, bool)| {
+            let named = |(merge, absorbed): (Merge, Option<Absorbed>)| {
                 let Merge { from, into, .. } = merge;
-                Merged { service: service.clone(), number, from, into, was_told }
+                Merged { service: service.clone(), number, from, into, absorbed }
             };
             merged.extend(merges.into_iter().map(named));
-            let met = known.templates.len();
+            let met = known.places.len();
             known.meet(cell, now);
             known.sources.meet(cell, &mut self.partitions);
             if *service.name != *OTHER_SERVICES {
-                known.check(cell, coarsened + (known.templates.len() - met) as u64, now);
+                known.check(cell, coarsened + (known.places.len() - met) as u64, now);
             }
             if known.unsuitable() != verdict {
                 if known.unsuitable().is_some_and(Unsuitable::coarsens) {
@@ -312,16 +102,16 @@ impl Catalogue {
                     None => self.unsuitable.remove(service),
                 };
             }
-            if known.templates.len() > TEMPLATES_THAT_FIT {
-                let bytes = known.template_bytes();
+            if known.places.len() > TEMPLATES_THAT_FIT {
+                let bytes = known.template_bytes(held);
                 if bytes > TEMPLATE_BYTES_PER_SERVICE_MAX {
-                    known.shrink(bytes - TEMPLATE_BYTES_PER_SERVICE_MAX * 9 / 10, now, &mut gone.templates);
+                    known.shrink(bytes - TEMPLATE_BYTES_PER_SERVICE_MAX * 9 / 10, now, held, &mut gone.templates);
                 }
             }
-            self.template_count = self.template_count + known.templates.len() - before;
+            self.template_count = self.template_count + known.places.len() - before;
         }
         self.shrink_services(now, &mut gone);
-        self.shrink_templates(now, &mut gone);
+        self.shrink_templates(now, held, &mut gone);
         self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
         (gone, merged)
     }
@@ -352,7 +142,7 @@ impl Catalogue {
         let excess = self.services.len() - SERVICES_MAX * 19 / 20;
         for (_, _, service) in by_value.into_iter().take(excess) {
             if let Some(known) = self.services.remove(&service) {
-                self.template_count -= known.templates.len();
+                self.template_count -= known.places.len();
                 gone.services.push(known.number);
                 self.unsuitable.remove(&service);
             }
@@ -361,14 +151,14 @@ impl Catalogue {
     }
 
     /// Where there are too many templates in all, the service with the most gives up a tenth of its own.
-    fn shrink_templates(&mut self, now: Second, gone: &mut Gone) {
+    fn shrink_templates(&mut self, now: Second, held: HeldBytes<'_>, gone: &mut Gone) {
         while self.template_count > TEMPLATES_MAX {
             let largest =
-                self.services.values_mut().max_by_key(|known| (known.templates.len(), std::cmp::Reverse(known.number)));
+                self.services.values_mut().max_by_key(|known| (known.places.len(), std::cmp::Reverse(known.number)));
             let Some(known) = largest else { return };
-            let before = known.templates.len();
-            known.shrink((known.template_bytes() / 10).max(1), now, &mut gone.templates);
-            self.template_count -= before - known.templates.len();
+            let before = known.places.len();
+            known.shrink((known.template_bytes(held) / 10).max(1), now, held, &mut gone.templates);
+            self.template_count -= before - known.places.len();
         }
     }
 
@@ -422,7 +212,7 @@ impl Catalogue {
         id: TemplateId,
         now: Second,
     ) -> Option<(TemplateFacts, Option<&Sample>)> {
-        let known = self.services.get(service)?.templates.get(&id)?;
+        let known = self.services.get(service)?.template(id)?;
         let (is_new, first_seen) = (known.birth == now, known.first_seen());
         let facts = TemplateFacts { id, text: known.text(), is_new, first_seen, level: known.level };
         Some((facts, known.sample()))

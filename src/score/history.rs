@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::ServiceNumber;
+use super::known_service::ServiceNumber;
 use super::sight::{Active, Known};
 use super::{Window, WindowFacts};
 use crate::record::{Offset, Partition, Second, TimeBasis, Topic};
@@ -74,14 +74,14 @@ impl History {
         for (sum, lines) in block.bases.iter_mut().zip([own, create, append]) {
             *sum += lines;
         }
-        for (host, &lines) in &cell.hosts {
+        for (host, &lines) in cell.hosts.iter() {
             if let Some((_, sum)) = block.hosts.iter_mut().find(|(name, _)| name == host) {
                 *sum += lines;
             } else if block.hosts.len() < NAMES_PER_BLOCK_MAX {
                 block.hosts.push((Arc::clone(host), lines));
             }
         }
-        for (partition, &(first, last)) in &cell.ranges {
+        for (partition, &(first, last)) in cell.ranges.iter() {
             let name = (partition.topic.shared(), partition.number);
             let number = *self.numbers.entry(name).or_insert_with_key(|name| {
                 self.partitions.push(name.clone());

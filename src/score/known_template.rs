@@ -16,7 +16,8 @@ const TELL_AGAIN_AFTER_SECONDS: i64 = 7 * 86_400;
 /// Half-life of what makes a template or service worth remembering.
 pub(super) const HALF_LIFE_SECONDS: f64 = WEEK_SECONDS;
 
-/// What a template takes beside its texts, in bytes, about: its series, gaps and places in merging.
+/// What a template takes beside its texts and the seconds that its series remembers, in bytes, about: what is known of it, its series,
+/// gaps and places in merging.
 const FIXED_BYTES: usize = 4_096;
 /// The most that one takes, in bytes: three texts and names of topics and hosts.
 pub(super) const TEMPLATE_BYTES_MAX: usize = FIXED_BYTES + 3 * SAMPLE_BYTES_MAX;
@@ -34,18 +35,22 @@ pub struct KnownTemplate {
     level_seen: Second,
     pub(super) lines: Decayed,
     text: Option<Arc<str>>,
-    pub(super) first: Option<Sample>,
-    recent: Option<Sample>,
+    // Apart, for they are seldom looked at and the rest is every second.
+    pub(super) first: Option<Box<Sample>>,
+    recent: Option<Box<Sample>>,
     /// When others were last told of it: those who look up what an id means.
     pub(super) told: Option<Second>,
     has_changed: bool,
+    /// Whether merging knows it as a template of its own that came more than once: its further lines change nothing there.
+    pub(super) is_settled: bool,
 }
 
 impl KnownTemplate {
     pub(super) fn new(now: Second) -> Self {
         let (lines, level) = (Decayed::new(now), Level::Trace);
-        let (text, first, recent, told, has_changed) = (None, None, None, None, false);
-        Self { birth: now, last_seen: now, level, level_seen: now, lines, text, first, recent, told, has_changed }
+        let (text, first, recent, told) = (None, None, None, None);
+        let (last_seen, level_seen, has_changed, is_settled) = (now, now, false, false);
+        Self { birth: now, last_seen, level, level_seen, lines, text, first, recent, told, has_changed, is_settled }
     }
 
     pub(super) fn meet(&mut self, tally: &TemplateTally, now: Second) {
@@ -59,7 +64,7 @@ impl KnownTemplate {
         if self.text.is_none() {
             self.text = tally.skeleton.as_ref().map(shown);
         }
-        let Some(sample) = tally.sample.as_deref() else { return };
+        let Some(sample) = &tally.sample else { return };
         if self.first.is_none() {
             self.first = Some(sample.clone());
         }
@@ -103,7 +108,7 @@ impl KnownTemplate {
         self.birth == self.last_seen && self.lines.at(now, HALF_LIFE_SECONDS) <= 1.0
     }
 
-    /// What it takes, with what the detectors know of it, in bytes, about.
+    /// What it takes, with what the detectors know of it but for what its series remembers, in bytes, about.
     pub(super) fn size_bytes(&self) -> usize {
         let samples = self.first.iter().chain(&self.recent).map(|sample| sample.text.len());
         let texts = self.text.iter().map(|text| text.len()).chain(samples);
@@ -122,7 +127,7 @@ impl KnownTemplate {
 
     /// The smallest sample of the latest minute that brought one.
     pub fn sample(&self) -> Option<&Sample> {
-        self.recent.as_ref().or(self.first.as_ref())
+        self.recent.as_deref().or(self.first.as_deref())
     }
 }
 

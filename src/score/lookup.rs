@@ -41,7 +41,7 @@ pub struct Entry {
 /// What is to be told after this second, in the order of services: first what is taken back. O(templates with lines in it, and for
 /// each that is told the aliases of its service).
 pub(super) fn to_tell(now: Second, known: &Known<'_>) -> Vec<Lookup> {
-    let gone = known.merged.iter().filter(|merged| merged.was_told);
+    let gone = known.merged.iter().filter(|merged| merged.absorbed.is_some_and(|absorbed| absorbed.was_told));
     let mut lookups: Vec<Lookup> =
         gone.map(|merged| Lookup { service: merged.service.clone(), id: merged.from, entry: None }).collect();
     for active in &known.active {

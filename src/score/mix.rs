@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{KnownService, ServiceNumber};
 use super::decay::remaining;
 use super::family::name_families;
+use super::known_service::{KnownService, ServiceNumber};
 use super::micro_cluster::MicroClusters;
 use super::series::LEARN_LAG_SECONDS;
 use super::sight::{Active, Known};

@@ -23,17 +23,19 @@ mod family;
 mod finding;
 mod gaps;
 mod history;
+mod known_service;
 mod known_template;
 mod lookup;
 mod micro_cluster;
 mod mix;
+mod moments;
 mod novelty;
+mod places;
 mod probability;
 mod rate;
 mod reasoning;
 mod second;
 mod series;
-mod side_by_side;
 mod sight;
 mod silence;
 mod sources;
@@ -48,8 +50,9 @@ use crate::record::{Second, Service, TemplateId};
 use crate::template::Masks;
 use crate::vectorise::Sample;
 
-pub use catalogue::{Catalogue, KnownService, SERVICES_MAX, TEMPLATE_BYTES_PER_SERVICE_MAX, TEMPLATES_MAX};
+pub use catalogue::{Catalogue, SERVICES_MAX, TEMPLATE_BYTES_PER_SERVICE_MAX, TEMPLATES_MAX};
 pub use finding::*;
+pub use known_service::KnownService;
 pub use known_template::KnownTemplate;
 pub use lookup::{ALIASES_TOLD_MAX, Entry, Lookup};
 pub use reasoning::Reasoning;
@@ -125,7 +128,8 @@ impl Scorer {
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
-        let gone_and_merged = self.catalogue.meet(second, &self.masks);
+        let held = |service, place| self.rates.size_bytes(service, place);
+        let gone_and_merged = self.catalogue.meet(second, &self.masks, &held);
         let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
@@ -182,11 +186,11 @@ impl Scorer {
 
     /// What is true of a feature now: lines of the last minute, or seconds since the last line of what is silent.
     pub fn figures(&self, feature: &Feature) -> Option<(Window, Figures)> {
-        let (now, number) = (self.now?, self.catalogue.service(&feature.service)?.number);
+        let (now, known) = (self.now?, self.catalogue.service(&feature.service)?);
         match feature.subject {
-            Subject::Heartbeat(_) => self.silence.figures(number, feature.subject, now),
-            Subject::Volume if self.is_silent(feature) => self.silence.figures(number, feature.subject, now),
-            subject => self.rates.figures(number, subject, now),
+            Subject::Heartbeat(_) => self.silence.figures(known, feature.subject, now),
+            Subject::Volume if self.is_silent(feature) => self.silence.figures(known, feature.subject, now),
+            subject => self.rates.figures(known, subject, now),
         }
     }
 
@@ -194,7 +198,12 @@ impl Scorer {
     pub fn is_silent(&self, feature: &Feature) -> bool {
         let known = self.catalogue.service(&feature.service);
         feature.direction == Direction::Down
-            && known.is_some_and(|known| self.silence.is_silent(known.number, feature.subject))
+            && known.is_some_and(|known| self.silence.is_silent(known, feature.subject))
+    }
+
+    #[cfg(test)]
+    fn template_bytes(&self, known: &KnownService) -> usize {
+        known.template_bytes(&|service, place| self.rates.size_bytes(service, place))
     }
 
     /// The services and templates that are known.

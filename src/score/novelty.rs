@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Catalogue, ServiceNumber};
+use super::catalogue::Catalogue;
 use super::decay::{Decayed, remaining};
+use super::known_service::ServiceNumber;
 use super::sight::{Active, Known, Sight};
 use super::{
     ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Reasoning, Severity,

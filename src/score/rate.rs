@@ -8,23 +8,22 @@
 //!
 //! A second costs O(series with lines in it), and every tenth second of a service O(its series) for those that stopped.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::LN_10;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{KnownService, ServiceNumber};
+use super::known_service::{KnownService, ServiceNumber};
+use super::places::{ByPlace, Place};
 use super::probability::threshold;
 use super::series::{Series, WINDOWS_SECONDS};
-use super::side_by_side::for_each_template;
 use super::sight::{Active, Known, Sight};
 use super::trial::{Traffic, Trial};
 use super::{
     Budget, ClosedSecond, Detect, Detector, Figures, Judgement, Reasoning, Subject, Told, WARM_UP_SECONDS, Window,
 };
-use crate::record::{Level, Second, Service, TemplateId};
+use crate::record::{Level, Second, Service};
 
 /// Below this age a template has no rate of its own, in seconds.
 const YOUNG_SECONDS: i64 = 120;
@@ -46,7 +45,7 @@ struct ServiceRates {
     known: Option<Series>,
     warnings: Series,
     errors: Series,
-    templates: BTreeMap<TemplateId, Series>,
+    templates: ByPlace<Series>,
     /// Whether its silence was told, and neither did it write since nor was that seen to be adopted.
     is_silent: bool,
 }
@@ -110,16 +109,17 @@ impl Rates {
     fn merge(&mut self, now: Second, known: &Known<'_>, told: &Told) {
         for merged in &known.merged {
             let Some(rates) = self.services.get_mut(&merged.number) else { continue };
-            let Some(mut series) = rates.templates.remove(&merged.from) else { continue };
-            match rates.templates.entry(merged.into) {
-                Entry::Vacant(place) => drop(place.insert(series)),
-                Entry::Occupied(mut place) => {
-                    if self.blind.contains(&merged.number) || known.blind.contains(&merged.number) {
-                        [place.get_mut(), &mut series].into_iter().for_each(|series| series.pass_over(now));
-                    }
-                    place.get_mut().absorb(series, now, told.of(&merged.service));
-                }
+            let Some(absorbed) = merged.absorbed else { continue };
+            let Some(mut series) = rates.templates.take(absorbed.from) else { continue };
+            let Some(whole) = rates.templates.get_mut(absorbed.into) else {
+                rates.templates.get_or_insert_with(absorbed.into, || series);
+                continue;
+            };
+            if self.blind.contains(&merged.number) || known.blind.contains(&merged.number) {
+                whole.pass_over(now);
+                series.pass_over(now);
             }
+            whole.absorb(series, now, told.of(&merged.service));
         }
     }
 
@@ -127,11 +127,17 @@ impl Rates {
         for number in &known.gone.services {
             self.services.remove(number);
         }
-        for (number, id) in &known.gone.templates {
+        for (number, place) in &known.gone.templates {
             if let Some(rates) = self.services.get_mut(number) {
-                rates.templates.remove(id);
+                rates.templates.take(*place);
             }
         }
+    }
+
+    /// What the series of a template takes, in bytes, about.
+    pub(super) fn size_bytes(&self, service: ServiceNumber, place: Place) -> usize {
+        let series = self.services.get(&service).and_then(|rates| rates.templates.get(place));
+        series.map_or(0, Series::size_bytes)
     }
 
     fn count_series(&mut self, now: Second, known: &Known<'_>) {
@@ -156,18 +162,20 @@ impl Rates {
     pub(super) fn reasoning(
         &self,
         service: &Service,
-        number: ServiceNumber,
+        facts: &KnownService,
         subject: Subject,
+        now: Second,
         budget: Budget,
     ) -> Vec<Reasoning> {
-        let Some(series) = self.services.get(&number).and_then(|rates| rates.series(subject)) else {
+        let Some(series) = self.services.get(&facts.number).and_then(|rates| rates.series(facts, subject)) else {
             return Vec::new();
         };
         let window = |(place, length): (usize, i64)| {
             let expected = series.expect(place);
+            let (counted_as, lines) = series.sum(now.plus(-1), place);
             let numbers = vec![
-                ("lines", series.lines_in(place) as f64),
-                ("counted_as", series.sum(place)),
+                ("lines", lines as f64),
+                ("counted_as", counted_as),
                 ("mean", expected.mean),
                 ("variance", expected.variance),
                 ("dispersion", expected.variance / expected.mean.max(1e-9)),
@@ -180,10 +188,9 @@ impl Rates {
     }
 
     /// Lines of the last minute against what is expected of a minute.
-    pub(super) fn figures(&self, service: ServiceNumber, subject: Subject, now: Second) -> Option<(Window, Figures)> {
+    pub(super) fn figures(&self, facts: &KnownService, subject: Subject, now: Second) -> Option<(Window, Figures)> {
         const MINUTE: usize = 1;
-        let rates = self.services.get(&service)?;
-        let series = rates.series(subject)?;
+        let series = self.services.get(&facts.number)?.series(facts, subject)?;
         let expected = series.expect(MINUTE);
         let (expected_low, expected_high) = expected.band();
         let observed = series.lines(now, 60).0 as f64;
@@ -195,16 +202,16 @@ impl Rates {
 impl ServiceRates {
     fn new(birth: Second) -> Self {
         let series = || Series::new(birth);
-        let templates = BTreeMap::new();
+        let templates = ByPlace::default();
         Self { all: series(), known: None, warnings: series(), errors: series(), templates, is_silent: false }
     }
 
-    fn series(&self, subject: Subject) -> Option<&Series> {
+    fn series(&self, facts: &KnownService, subject: Subject) -> Option<&Series> {
         match subject {
             Subject::Volume => Some(&self.all),
             Subject::Level(Level::Warn) => Some(&self.warnings),
             Subject::Level(_) => Some(&self.errors),
-            Subject::Template(id) => self.templates.get(&id),
+            Subject::Template(id) => self.templates.get(facts.places.find(id)?),
             Subject::Heartbeat(_) | Subject::Mix(_) | Subject::Service => None,
         }
     }
@@ -226,15 +233,14 @@ impl ServiceRates {
 
     fn step(&mut self, now: Second, active: &Active<'_>, told: &[Window]) {
         let mut known = 0;
-        let sights = active.templates.iter().map(|sight| (sight.id, sight));
-        let new = |sight: &Sight<'_>| Series::new(sight.known.birth);
-        for_each_template(&mut self.templates, active.templates.len(), sights, new, |sight, series| {
+        for sight in &active.templates {
             let lines = sight.lines();
-            series.step(now, lines, told);
+            let series = self.templates.get_or_insert_with(sight.place, || Series::new(sight.known.birth));
+            series.into_iter().for_each(|series| series.step(now, lines, told));
             if now.since(sight.known.birth) >= YOUNG_SECONDS {
                 known += lines;
             }
-        });
+        }
         if known > 0 || self.known.is_some() {
             self.known.get_or_insert_with(|| Series::new(now)).step(now, known, told);
         }
@@ -243,14 +249,14 @@ impl ServiceRates {
         self.errors.step(now, active.cell.at_level(Level::Error), told);
     }
 
-    fn traffic(&self) -> Option<Traffic> {
+    fn traffic(&self, now: Second) -> Option<Traffic> {
         let known = self.known.as_ref()?;
-        Some([0, 1, 2].map(|place| (known.lines_in(place) as f64, known.expect(place).mean)))
+        Some([0, 1, 2].map(|place| (known.sum(now, place).1 as f64, known.expect(place).mean)))
     }
 
     /// Judges what has lines in this second.
     fn judge_active(&mut self, now: Second, active: &Active<'_>, threshold: f64, found: &mut Judgement) {
-        let traffic = self.traffic();
+        let traffic = self.traffic(now);
         let service = active.service;
         let (subject, level) = (Subject::Volume, Level::Info);
         let trial =
@@ -264,18 +270,18 @@ impl ServiceRates {
             Trial { subject: Subject::Level(level), level, ..trial }.hold(series, found);
         }
         let is_ripe = |sight: &&Sight<'_>| sight.lines() > 0 && now.since(sight.known.birth) >= YOUNG_SECONDS;
-        let sights = active.templates.iter().filter(is_ripe).map(|sight| (sight.id, sight));
-        let new = |sight: &Sight<'_>| Series::new(sight.known.birth);
-        for_each_template(&mut self.templates, active.templates.len(), sights, new, |sight, series| {
+        for sight in active.templates.iter().filter(is_ripe) {
+            let Some(series) = self.templates.get_mut(sight.place) else { continue };
             let (subject, level) = (Subject::Template(sight.id), sight.known.level);
             Trial { subject, level, traffic: traffic.as_ref(), ..trial }.hold(series, found);
-        });
+        }
     }
 
     /// The volume of the known lines, and that only if the service writes less in all: a release that replaces the lines
     /// of a service does not bring it down.
     fn judge_missing_volume(&mut self, trial: &Trial<'_>, found: &mut Judgement) {
-        let all_fell = [0, 1, 2].iter().any(|&place| self.all.sum(place) * EFFECT <= self.all.expect(place).mean);
+        let has_fallen = |place| self.all.sum(trial.now, place).0 * EFFECT <= self.all.expect(place).mean;
+        let all_fell = [0, 1, 2].into_iter().any(has_fallen);
         if let (Some(known), true) = (&mut self.known, all_fell) {
             Trial { up: false, down: true, ..*trial }.hold(known, found);
         }
@@ -299,14 +305,15 @@ impl ServiceRates {
         if !is_silent {
             self.judge_missing_volume(&trial, found);
         }
-        let traffic = self.traffic();
-        for (&id, series) in &mut self.templates {
+        let traffic = self.traffic(now);
+        for (id, place) in facts.places.iter() {
+            let Some(series) = self.templates.get_mut(place) else { continue };
             // None is at least as likely as of a Poisson distribution with this mean.
             let can_be_missed = !series.dormant && series.expect(2).mean / LN_10 >= threshold;
             if can_be_missed || !told.is_empty() {
                 series.step(now, 0, told);
             }
-            let Some(known) = facts.template(id) else { continue };
+            let Some(known) = facts.template_at(place) else { continue };
             // Fewer warnings are no trouble.
             if can_be_missed && !is_silent && known.level < Level::Warn && now.since(known.birth) >= YOUNG_SECONDS {
                 Trial { subject: Subject::Template(id), traffic: traffic.as_ref(), ..trial }.hold(series, found);

@@ -23,8 +23,8 @@ impl Scorer {
         let Some(known) = self.catalogue.service(service) else { return Vec::new() };
         let mut found = self.novelty.reasoning(&self.catalogue, service, now);
         for &subject in subjects {
-            found.extend(self.rates.reasoning(service, known.number, subject, self.budget));
-            found.extend(self.silence.reasoning(service, known.number, subject, now, self.budget));
+            found.extend(self.rates.reasoning(service, known, subject, now, self.budget));
+            found.extend(self.silence.reasoning(service, known, subject, now, self.budget));
         }
         found.extend(self.mixes.reasoning(known.number, now));
         found

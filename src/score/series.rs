@@ -1,7 +1,8 @@
 //! Counts of one thing over log time: the last minutes second by second, and what is usual for windows of three lengths.
 //!
 //! Only seconds with lines are stored, and what is due is learnt when the series is touched; long stretches of nothing are
-//! learnt in closed form. Learning lags behind by [`LEARN_LAG_SECONDS`], so that what is reported in that time is not learnt.
+//! learnt in closed form. What leaves the longer windows is taken from their sums when something is learnt, so that a second with
+//! lines touches the last few moments only: a busy series has kilobytes of them, which are not in the cache. Learning lags behind by [`LEARN_LAG_SECONDS`], so that what is reported in that time is not learnt.
 //! What was reported is replaced by what was expected, so that it neither counts twice nor becomes usual.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Window;
 use super::baseline::{Baseline, Expectation};
+use super::moments::{Moment, Sum, first_near};
 use crate::record::Second;
 
 /// Lengths of the windows in which lines are counted, in seconds, shortest first.
@@ -25,30 +27,8 @@ const PRIOR_VARIATION: f64 = 0.25;
 /// A longer window is believed once it was seen this often; before that the shortest one speaks for it.
 const BELIEVED_WINDOWS: f64 = 10.0;
 
-/// The lines of one second. `counted` is what they count as: themselves, or what was expected where they were reported.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Moment {
-    second: Second,
-    lines: u32,
-    counted: f32,
-}
-
-impl Moment {
-    /// Small, for there are hundreds of each series.
-    #[expect(clippy::cast_possible_truncation, reason = "the sums take each as it was rounded, so they stay exact")]
-    fn new(second: Second, lines: u64, counted: f64) -> Self {
-        Self { second, lines: u32::try_from(lines).unwrap_or(u32::MAX), counted: counted as f32 }
-    }
-}
-
-/// A window that ends now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Sum {
-    lines: u64,
-    counted: f64,
-    /// The place of its first moment.
-    first: usize,
-}
+/// The most that the moments of a series take, in bytes: one for each second that is kept, in steps of powers of two.
+pub(super) const SERIES_BYTES_MAX: usize = 512 * size_of::<Moment>();
 
 /// A deviation that goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,19 +38,23 @@ struct Deviation {
 }
 
 /// Counts of one thing.
+///
+/// What every second with lines needs comes first, so that it lies in as few lines of the cache as it can.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(C)]
 pub(super) struct Series {
     moments: VecDeque<Moment>,
+    /// When the first of the next windows is due.
+    due: i64,
+    /// Since when nothing is expected any more: it stopped, and that was adopted.
+    pub(super) dormant: bool,
     sums: [Sum; 3],
     baselines: [Baseline; 3],
-    /// Start of the next window to learn, and when the first of them is due.
+    /// Start of the next window to learn.
     next: [i64; 3],
-    due: i64,
     deviation: Option<Deviation>,
     /// The end of what was reported.
     reported_until: Second,
-    /// Since when nothing is expected any more: it stopped, and that was adopted.
-    pub(super) dormant: bool,
 }
 
 impl Series {
@@ -94,7 +78,9 @@ impl Series {
         if self.dormant {
             self.wake(now, lines);
         }
-        self.learn(now, told);
+        if self.learn(now, told) {
+            self.tidy(now);
+        }
         if lines > 0 {
             let moment = Moment::new(now, lines, lines as f64);
             self.moments.push_back(moment);
@@ -103,15 +89,12 @@ impl Series {
                 sum.counted += f64::from(moment.counted);
             }
         }
+    }
+
+    /// Brings all sums up to date and forgets the moments that no window needs any more.
+    fn tidy(&mut self, now: Second) {
         for (sum, length) in self.sums.iter_mut().zip(WINDOWS_SECONDS) {
-            while let Some(moment) = self.moments.get(sum.first).filter(|moment| moment.second.0 <= now.0 - length) {
-                sum.lines -= u64::from(moment.lines);
-                sum.counted -= f64::from(moment.counted);
-                sum.first += 1;
-            }
-            if sum.first == self.moments.len() {
-                sum.counted = 0.0;
-            }
+            sum.leave(&self.moments, now, length);
         }
         while self.moments.front().is_some_and(|first| first.second.0 <= now.0 - KEPT_SECONDS) {
             self.moments.pop_front();
@@ -182,10 +165,11 @@ impl Series {
         }
     }
 
-    fn learn(&mut self, now: Second, told: &[Window]) {
+    /// Learns what is due; returns whether anything was.
+    fn learn(&mut self, now: Second, told: &[Window]) -> bool {
         let complete = now.0 - LEARN_LAG_SECONDS + 1;
         if complete < self.due {
-            return;
+            return false;
         }
         self.due = i64::MAX;
         let first_told = told.iter().map(|span| span.start.0).min().unwrap_or(i64::MAX);
@@ -193,7 +177,10 @@ impl Series {
             let aligned = |second: i64| second.div_euclid(length).saturating_mul(length);
             let end = aligned(complete);
             while *next < end {
-                let first = self.moments.partition_point(|moment| moment.second.0 < *next);
+                let first = match length == WINDOWS_SECONDS[0] {
+                    true => first_near(&self.moments, self.sums[1].first, *next),
+                    false => self.moments.partition_point(|moment| moment.second.0 < *next),
+                };
                 let busy = self.moments.get(first).map_or(end, |moment| aligned(moment.second.0));
                 let empty_until = busy.min(aligned(first_told)).min(end);
                 if empty_until > *next {
@@ -210,6 +197,12 @@ impl Series {
             }
             self.due = self.due.min(next.saturating_add(length));
         }
+        true
+    }
+
+    /// What its moments take, in bytes, about: as many as are there give the same, wherever they came from.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.moments.len().next_power_of_two() * size_of::<Moment>()
     }
 
     /// How many of the shortest windows were learnt, decayed.
@@ -217,14 +210,25 @@ impl Series {
         self.baselines[0].windows
     }
 
-    /// What the window with this place in [`WINDOWS_SECONDS`] counts as now.
-    pub(super) fn sum(&self, place: usize) -> f64 {
+    /// What the window with this place in [`WINDOWS_SECONDS`] counts as, and its lines, also those that were reported. O(moments
+    /// that left it since something was learnt).
+    pub(super) fn sum(&self, now: Second, place: usize) -> (f64, u64) {
+        let (Some(&sum), Some(&length)) = (self.sums.get(place), WINDOWS_SECONDS.get(place)) else { return (0.0, 0) };
+        let mut sum = sum;
+        sum.leave(&self.moments, now, length);
+        (sum.counted, sum.lines)
+    }
+
+    /// At least what [`Self::sum`] counts now. O(1).
+    pub(super) fn sum_at_most(&self, place: usize) -> f64 {
         self.sums.get(place).map_or(0.0, |sum| sum.counted)
     }
 
-    /// The lines of that window, also those that were reported.
-    pub(super) fn lines_in(&self, place: usize) -> u64 {
-        self.sums.get(place).map_or(0, |sum| sum.lines)
+    /// At most the mean of [`Self::expect`]. O(1).
+    pub(super) fn expect_at_least(&self, place: usize) -> f64 {
+        let [short, ..] = self.baselines;
+        let own = self.baselines.get(place).copied().unwrap_or_default();
+        own_mean(&short, &own, place)
     }
 
     /// What is expected of a window. Sparse and young series lean on the shortest window and on the prior.
@@ -233,10 +237,7 @@ impl Series {
         let own = self.baselines.get(place).copied().unwrap_or_default();
         let [short_seconds, ..] = WINDOWS_SECONDS.map(|length| length as f64);
         let seconds = WINDOWS_SECONDS.get(place).map_or(short_seconds, |&length| length as f64);
-        let mean = match own.windows < BELIEVED_WINDOWS {
-            true => short.mean * seconds / short_seconds,
-            false => own.mean,
-        };
+        let mean = own_mean(&short, &own, place);
         // Half an event in what was seen: nothing is impossible because it was not seen yet.
         let mean = mean + 0.5 * seconds / (short.windows * short_seconds + short_seconds);
         let prior = mean + PRIOR_VARIATION * mean * mean;
@@ -314,5 +315,15 @@ impl Series {
         } else {
             *self = Self { reported_until: self.reported_until, ..Self::new(now) };
         }
+    }
+}
+
+/// The mean of what was seen of a window; a young one leans on the shortest.
+fn own_mean(short: &Baseline, own: &Baseline, place: usize) -> f64 {
+    let [short_seconds, ..] = WINDOWS_SECONDS.map(|length| length as f64);
+    let seconds = WINDOWS_SECONDS.get(place).map_or(short_seconds, |&length| length as f64);
+    match own.windows < BELIEVED_WINDOWS {
+        true => short.mean * seconds / short_seconds,
+        false => own.mean,
     }
 }

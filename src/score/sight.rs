@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, Gone, KnownService, Merged, ServiceNumber};
+use super::catalogue::{Catalogue, Gone, Merged};
+use super::known_service::{KnownService, ServiceNumber};
 use super::known_template::KnownTemplate;
-use super::side_by_side::is_dense;
+use super::places::Place;
 use super::{Budget, ClosedSecond};
 use crate::record::{Service, TemplateId};
 use crate::vectorise::{Cell, TemplateTally, Walk};
@@ -13,6 +14,7 @@ use crate::vectorise::{Cell, TemplateTally, Walk};
 /// A template that was seen in the second.
 pub(super) struct Sight<'a> {
     pub(super) id: TemplateId,
+    pub(super) place: Place,
     pub(super) tally: &'a TemplateTally,
     pub(super) known: &'a KnownTemplate,
 }
@@ -90,13 +92,11 @@ impl<'a> Known<'a> {
 
 /// The templates that a service wrote in the second, in the order of their ids.
 fn sights<'a>(service: &'a KnownService, cell: &'a Cell) -> Vec<Sight<'a>> {
-    let tallies = cell.sorted_templates();
-    let mut sights = Vec::with_capacity(tallies.len());
-    let is_dense = is_dense(service.template_count(), tallies.len());
-    let mut walk = Walk::along(service.templates());
-    for (id, tally) in tallies {
-        let known = if is_dense { walk.find(&id) } else { service.template(id) };
-        sights.extend(known.map(|known| Sight { id, tally, known }));
+    let mut sights = Vec::with_capacity(cell.templates.len());
+    let mut from = 0;
+    for (&id, tally) in cell.templates.iter() {
+        let known = service.places.seek(&mut from, id).and_then(|place| Some((place, service.template_at(place)?)));
+        sights.extend(known.map(|(place, known)| Sight { id, place, tally, known }));
     }
     sights
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{KnownService, ServiceNumber};
 use super::gaps::{GAPS_MIN, Gaps};
+use super::known_service::{KnownService, ServiceNumber};
+use super::places::ByPlace;
 use super::probability::threshold;
-use super::side_by_side::for_each_template;
 use super::sight::{Active, Known};
 use super::{
     Budget, ClosedSecond, Detect, Detector, Direction, Feature, Figures, Finding, Judgement, Kind, Reasoning, Severity,
@@ -25,7 +25,7 @@ use crate::record::{Level, Second, Service, TemplateId};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct ServiceGaps {
     own: Gaps,
-    templates: BTreeMap<TemplateId, Gaps>,
+    templates: ByPlace<Gaps>,
     /// No timer is missed before this second.
     earliest: Second,
 }
@@ -47,16 +47,19 @@ impl Detect for Silence {
         let now = second.second;
         for merged in &known.merged {
             let Some(gaps) = self.services.get_mut(&merged.number) else { continue };
-            if let Some(of_part) = gaps.templates.remove(&merged.from) {
-                gaps.templates.entry(merged.into).and_modify(|gaps| gaps.absorb(of_part)).or_insert(of_part);
+            let Some(absorbed) = merged.absorbed else { continue };
+            let Some(of_part) = gaps.templates.take(absorbed.from) else { continue };
+            match gaps.templates.get_mut(absorbed.into) {
+                Some(whole) => whole.absorb(of_part),
+                None => _ = gaps.templates.get_or_insert_with(absorbed.into, || of_part),
             }
         }
         for number in &known.gone.services {
             self.services.remove(number);
         }
-        for (number, id) in &known.gone.templates {
+        for (number, place) in &known.gone.templates {
             if let Some(gaps) = self.services.get_mut(number) {
-                gaps.templates.remove(id);
+                gaps.templates.take(*place);
             }
         }
         self.see_again(now, known);
@@ -115,18 +118,19 @@ impl Silence {
         for (service, facts) in known.catalogue.services() {
             let Some(gaps) = self.services.get(&facts.number) else { continue };
             let tests = self.tests_per_day.entry(service.environment.clone()).or_default();
-            let timers = gaps.templates.values().filter(|gaps| gaps.is_timer());
+            let of_templates = facts.places.iter().filter_map(|(_, place)| gaps.templates.get(place));
+            let timers = of_templates.filter(|gaps| gaps.is_timer());
             for watched in timers.chain(Some(&gaps.own).filter(|own| own.count >= GAPS_MIN)) {
                 *tests += 86_400.0 / watched.mean.max(1.0);
             }
         }
     }
 
-    fn gaps(&self, service: ServiceNumber, subject: Subject) -> Option<&Gaps> {
-        let gaps = self.services.get(&service)?;
+    fn gaps(&self, facts: &KnownService, subject: Subject) -> Option<&Gaps> {
+        let gaps = self.services.get(&facts.number)?;
         match subject {
             Subject::Volume => Some(&gaps.own),
-            Subject::Heartbeat(id) => gaps.templates.get(&id),
+            Subject::Heartbeat(id) => gaps.templates.get(facts.places.find(id)?),
             _ => None,
         }
     }
@@ -135,13 +139,13 @@ impl Silence {
     pub(super) fn reasoning(
         &self,
         service: &Service,
-        number: ServiceNumber,
+        facts: &KnownService,
         subject: Subject,
         now: Second,
         budget: Budget,
     ) -> Option<Reasoning> {
         let subject = if let Subject::Template(id) = subject { Subject::Heartbeat(id) } else { subject };
-        let gaps = self.gaps(number, subject).filter(|gaps| gaps.count > 0.0)?;
+        let gaps = self.gaps(facts, subject).filter(|gaps| gaps.count > 0.0)?;
         let tests = self.tests_per_day.get(&service.environment).copied().unwrap_or(1.0);
         let numbers = vec![
             ("gap_s", now.since(gaps.last) as f64),
@@ -163,13 +167,13 @@ impl Silence {
     }
 
     /// Whether what was told as silent still is.
-    pub(super) fn is_silent(&self, service: ServiceNumber, subject: Subject) -> bool {
-        self.gaps(service, subject).is_some_and(|gaps| gaps.told.is_some())
+    pub(super) fn is_silent(&self, facts: &KnownService, subject: Subject) -> bool {
+        self.gaps(facts, subject).is_some_and(|gaps| gaps.told.is_some())
     }
 
     /// Seconds since the last line against the usual gap.
-    pub(super) fn figures(&self, service: ServiceNumber, subject: Subject, now: Second) -> Option<(Window, Figures)> {
-        let gaps = self.gaps(service, subject)?;
+    pub(super) fn figures(&self, facts: &KnownService, subject: Subject, now: Second) -> Option<(Window, Figures)> {
+        let gaps = self.gaps(facts, subject)?;
         Some((Window { start: gaps.last, end: now.plus(1) }, gaps.figures(now)))
     }
 }
@@ -185,7 +189,7 @@ struct Watch<'a> {
 
 impl ServiceGaps {
     fn new(now: Second) -> Self {
-        Self { own: Gaps::new(now), templates: BTreeMap::new(), earliest: Second(i64::MAX) }
+        Self { own: Gaps::new(now), templates: ByPlace::default(), earliest: Second(i64::MAX) }
     }
 
     /// What was written in the meantime is not known: nothing is missed that could have been seen then. What was told as silent
@@ -209,19 +213,13 @@ impl ServiceGaps {
             }
             self.own.meet(now);
         }
-        let sights = active.templates.iter().filter(|sight| sight.lines() > 0).map(|sight| (sight.id, ()));
-        for_each_template(
-            &mut self.templates,
-            active.templates.len(),
-            sights,
-            |()| Gaps::new(now),
-            |(), gaps| {
-                gaps.meet(now);
-                if gaps.is_timer() {
-                    self.earliest = self.earliest.min(gaps.missed_from());
-                }
-            },
-        );
+        for sight in active.templates.iter().filter(|sight| sight.lines() > 0) {
+            let Some(gaps) = self.templates.get_or_insert_with(sight.place, || Gaps::new(now)) else { continue };
+            gaps.meet(now);
+            if gaps.is_timer() {
+                self.earliest = self.earliest.min(gaps.missed_from());
+            }
+        }
     }
 
     /// Whether [`Self::judge`] would look at anything.
@@ -247,10 +245,8 @@ impl ServiceGaps {
         }
         self.earliest = Second(i64::MAX);
         let service_last = self.own.last;
-        for (&id, gaps) in &mut self.templates {
-            if !gaps.is_timer() {
-                continue;
-            }
+        for (id, place) in watch.facts.places.iter() {
+            let Some(gaps) = self.templates.get_mut(place).filter(|gaps| gaps.is_timer()) else { continue };
             if now >= gaps.missed_from() {
                 let is_explained = gaps.told.is_none()
                     && (service_last < gaps.owed_from() || watch.is_written_elsewhere(id, gaps.last));

@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn cell(number: i32) -> Cell {
-        Cell { ranges: BTreeMap::from([(partition(number), (Offset(0), Offset(1)))]), ..Cell::default() }
+        Cell { ranges: [(partition(number), (Offset(0), Offset(1)))].into_iter().collect(), ..Cell::default() }
     }
 
     #[test]

@@ -65,19 +65,22 @@ impl Trial<'_> {
     fn deviant(&self, series: &Series) -> Option<Deviant> {
         let mut worst: Option<Deviant> = None;
         for place in 0..WINDOWS_SECONDS.len() {
-            let counted = series.sum(place);
+            if self.cannot_be_worth(series, place) {
+                continue;
+            }
+            let (counted, lines) = series.sum(self.now, place);
             let expected = series.expect(place);
             let (mut mean, mut variance) = (expected.mean, expected.variance);
             let is_up = counted > mean;
             if let Some(&(total, total_expected)) = self.traffic.and_then(|traffic| traffic.get(place)) {
-                let others = (total - series.lines_in(place) as f64).max(0.0);
+                let others = (total - lines as f64).max(0.0);
                 let factor = (others + TRAFFIC_LINES) / ((total_expected - mean).max(0.0) + TRAFFIC_LINES);
                 let factor = if is_up { factor.max(1.0) } else { factor.min(1.0) };
                 mean *= factor;
                 variance *= if factor > 1.0 { factor * factor } else { factor };
             }
             let is_worth = match is_up {
-                true => self.up && counted >= self.effect * mean + 2.0,
+                true => self.up && counted >= self.least_worth(mean),
                 false => self.down && counted * self.effect <= mean,
             };
             let is_within = (counted - mean).abs() < 2.0 * libm::sqrt(variance) && (is_up || mean < TRAFFIC_LINES);
@@ -90,6 +93,16 @@ impl Trial<'_> {
             }
         }
         worst
+    }
+
+    /// Whether a look at bounds shows that a window is not worth its sums: nearly all are such. Traffic only raises what is expected.
+    fn cannot_be_worth(&self, series: &Series, place: usize) -> bool {
+        !self.down && series.sum_at_most(place) < self.least_worth(series.expect_at_least(place))
+    }
+
+    /// From how many lines on more than expected is worth a finding.
+    fn least_worth(&self, mean: f64) -> f64 {
+        self.effect * mean + 2.0
     }
 
     /// The first of the last seconds that has as many lines as make a deviation; where there are fewer lines than expected, or

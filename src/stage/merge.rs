@@ -26,6 +26,9 @@ const REMAINING_SECONDS_MAX: i64 = 30 * 86_400;
 /// and the windows that rates look at reach back.
 const PARTIAL_AFTER_LOSS_SECONDS: i64 = 60;
 
+/// From one new service for so many known ones on it is less to make the tree of both anew than to search for each.
+const NEWS_WORTH_A_TREE: usize = 8;
+
 /// A break in the offsets that tallies cover: lines lost, or counted twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("tallies of {partition} continue at offset {found} where {expected} was expected: {}", meaning(.expected, .found))]
@@ -47,7 +50,12 @@ fn meaning(expected: &i64, found: &i64) -> &'static str {
 }
 
 /// Adds the cells of services, each of which stays within its limits.
-fn merge_cells(sums: &mut BTreeMap<Service, Cell>, cells: BTreeMap<Service, Cell>) {
+fn merge_cells(sums: &mut BTreeMap<Service, Cell>, mut cells: BTreeMap<Service, Cell>) {
+    if sums.is_empty() {
+        cells.values_mut().for_each(Cell::fold);
+        *sums = cells;
+        return;
+    }
     let mut known = Walk::along(sums.iter_mut());
     let mut news = Vec::new();
     for (service, mut cell) in cells {
@@ -62,7 +70,12 @@ fn merge_cells(sums: &mut BTreeMap<Service, Cell>, cells: BTreeMap<Service, Cell
             }
         }
     }
-    sums.append(&mut news.into_iter().collect());
+    // To append makes the tree anew.
+    if news.len() * NEWS_WORTH_A_TREE < sums.len() {
+        sums.extend(news);
+    } else {
+        sums.append(&mut news.into_iter().collect());
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,9 +129,11 @@ impl Merger {
             let is_late = self.closed.is_some_and(|closed| second <= closed);
             let second = if is_late { self.closed.unwrap_or(second).plus(1) } else { second };
             let open = self.open.entry(second).or_default();
-            let cells =
-                cells.into_iter().map(|(service, cell)| (service, if is_late { cell.into_late() } else { cell }));
-            merge_cells(open, cells.collect());
+            let cells = match is_late {
+                true => cells.into_iter().map(|(service, cell)| (service, cell.into_late())).collect(),
+                false => cells,
+            };
+            merge_cells(open, cells);
             self.folded_services += fold_services(open) as u64;
         }
         for cut in flush.cuts {

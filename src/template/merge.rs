@@ -147,20 +147,22 @@ impl Merges {
         self.lines.contains_key(&id) || self.aliases.contains_key(&id)
     }
 
-    /// Counts lines of a template. Returns what it is part of, itself or another one; `None` where it was not met.
-    pub fn count(&mut self, id: TemplateId, lines: u64, now: Second) -> Option<TemplateId> {
+    /// Counts lines of a template. Returns what it is part of, itself or another one, and the lines of that; `None` where it was not
+    /// met. From the second line on it makes no difference to merging how many there are.
+    pub fn count(&mut self, id: TemplateId, lines: u64, now: Second) -> Option<(TemplateId, u64)> {
         // Most are part of no other: one search for these.
         if let Some(count) = self.lines.get_mut(&id) {
             *count = count.saturating_add(lines);
-            return Some(id);
+            return Some((id, *count));
         }
         let alias = self.aliases.get_mut(&id)?;
         alias.last_seen = alias.last_seen.max(now);
         let root = self.resolve(id);
-        if let Some(count) = self.lines.get_mut(&root) {
+        let count = self.lines.get_mut(&root).map(|count| {
             *count = count.saturating_add(lines);
-        }
-        Some(root)
+            *count
+        });
+        Some((root, count.unwrap_or_default()))
     }
 
     /// All aliases, old id to the template that it is part of now.

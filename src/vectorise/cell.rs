@@ -1,11 +1,8 @@
 //! One second of one service: the sums, and how they add up.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
-use super::{HOSTS_PER_CELL_MAX, Sketch, TEMPLATES_PER_CELL_MAX, with_ellipsis};
+use super::{HOSTS_PER_CELL_MAX, Sketch, Sorted, TEMPLATES_PER_CELL_MAX, with_ellipsis};
 use crate::record::{Level, Offset, Partition, StreamTime, TemplateId};
 
 /// One line as an example of its template.
@@ -133,11 +130,11 @@ pub struct Cell {
     /// Lines whose time is the producer's, and the broker's.
     pub by_kafka_time: [u64; 2],
     /// The templates.
-    pub templates: HashMap<TemplateId, TemplateTally, foldhash::fast::FixedState>,
+    pub templates: Sorted<TemplateId, TemplateTally>,
     /// Lines by host.
-    pub hosts: BTreeMap<Arc<str>, u64>,
+    pub hosts: Sorted<Arc<str>, u64>,
     /// First and last offset read from each partition.
-    pub ranges: BTreeMap<Partition, (Offset, Offset)>,
+    pub ranges: Sorted<Partition, (Offset, Offset)>,
 }
 
 impl Cell {
@@ -163,7 +160,11 @@ impl Cell {
     pub fn rename_template(&mut self, from: TemplateId, into: TemplateId, skeleton: Option<Arc<str>>) {
         let Some(mut tally) = self.templates.remove(&from) else { return };
         tally.skeleton = skeleton;
-        self.templates.entry(into).or_default().merge(tally);
+        match self.templates.get_mut(&into) {
+            Some(known) => known.merge(tally),
+            // As if it were added to nothing.
+            None => self.templates.insert(into, tally),
+        }
     }
 
     /// Counts the lines of those templates of which this is not true as lines without one; returns how many templates went.
@@ -192,18 +193,9 @@ impl Cell {
         for (mine, theirs) in self.by_kafka_time.iter_mut().zip(other.by_kafka_time) {
             *mine += theirs;
         }
-        for (id, tally) in other.templates {
-            self.templates.entry(id).or_default().merge(tally);
-        }
-        for (host, lines) in other.hosts {
-            *self.hosts.entry(host).or_default() += lines;
-        }
-        for (partition, (first, last)) in other.ranges {
-            self.ranges
-                .entry(partition)
-                .and_modify(|mine| *mine = (mine.0.min(first), mine.1.max(last)))
-                .or_insert((first, last));
-        }
+        self.templates.merge(other.templates, TemplateTally::merge);
+        self.hosts.merge(other.hosts, |mine, theirs| *mine += theirs);
+        self.ranges.merge(other.ranges, |mine, theirs| *mine = (mine.0.min(theirs.0), mine.1.max(theirs.1)));
     }
 
     /// Counts all of it as late: what becomes of a cell whose second was closed already.
@@ -224,13 +216,8 @@ impl Cell {
     /// however the lines were divided. O(n) where it is over a limit.
     pub fn fold(&mut self) {
         if self.templates.len() > TEMPLATES_PER_CELL_MAX {
-            let mut ids: Vec<TemplateId> = self.templates.keys().copied().collect();
-            ids.sort_unstable();
-            for id in ids.into_iter().skip(TEMPLATES_PER_CELL_MAX) {
-                if let Some(tally) = self.templates.remove(&id) {
-                    self.other_lines += tally.total();
-                }
-            }
+            let others = self.templates.split_off(TEMPLATES_PER_CELL_MAX);
+            self.other_lines += others.values().map(TemplateTally::total).sum::<u64>();
         }
         if self.hosts.len() > HOSTS_PER_CELL_MAX {
             let mut hosts: Vec<(u64, Arc<str>)> =
@@ -256,8 +243,7 @@ impl Cell {
         if self.size_bytes() <= bytes {
             return vec![self];
         }
-        let mut templates: Vec<_> = std::mem::take(&mut self.templates).into_iter().collect();
-        templates.sort_unstable_by_key(|&(id, _)| id);
+        let templates = std::mem::take(&mut self.templates);
         let mut parts = vec![self];
         let mut held = parts.last().map_or(0, Self::size_bytes);
         for (id, tally) in templates {
@@ -271,13 +257,6 @@ impl Cell {
             }
         }
         parts
-    }
-
-    /// The templates in the order of their ids.
-    pub fn sorted_templates(&self) -> Vec<(TemplateId, &TemplateTally)> {
-        let mut templates: Vec<_> = self.templates.iter().map(|(&id, tally)| (id, tally)).collect();
-        templates.sort_unstable_by_key(|&(id, _)| id);
-        templates
     }
 }
 
@@ -307,6 +286,6 @@ mod tests {
         let other = TemplateTally { late: 1, late_level: Level::Error, ..TemplateTally::default() };
         divided.merge(late(other));
         assert_eq!(divided, whole);
-        assert_eq!(whole.templates[&TemplateId(1)].level(), Level::Error);
+        assert_eq!(whole.templates.get(&TemplateId(1)).map(TemplateTally::level), Some(Level::Error));
     }
 }

@@ -16,6 +16,7 @@ mod cell;
 mod collector;
 mod fold;
 mod sketch;
+mod sorted;
 mod text;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use cell::{Cell, Sample, TemplateTally};
 pub use collector::{Collector, Line};
 pub use fold::fold_services;
 pub use sketch::{Sketch, SketchKey};
+pub use sorted::Sorted;
 pub use text::{ELLIPSIS, beginning, with_ellipsis};
 pub(crate) use walk::Walk;
 

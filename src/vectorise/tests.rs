@@ -79,7 +79,7 @@ fn take_announcements(sums: &mut Sums) -> Announcements {
     let (mut samples, mut skeletons) = (BTreeMap::new(), BTreeMap::new());
     for (second, cells) in sums {
         for (service, cell) in cells {
-            for (&id, tally) in &mut cell.templates {
+            for (&id, tally) in cell.templates.iter_mut() {
                 if let Some(sample) = tally.sample.take().map(|sample| *sample) {
                     let smallest =
                         samples.entry((second.0.div_euclid(60), service.clone(), id)).or_insert_with(|| sample.clone());

@@ -154,7 +154,7 @@ fn sums<'a>(flushes: impl IntoIterator<Item = &'a Flush>) -> Sums {
     let mut sums = Sums::new();
     for (second, cells) in flushes.into_iter().flat_map(|flush| &flush.cells) {
         for (service, cell) in cells {
-            for (id, template) in &cell.templates {
+            for (id, template) in cell.templates.iter() {
                 let (lines, late) = sums.entry((*second, service.clone(), id.0)).or_default();
                 lines.iter_mut().zip(template.lines).for_each(|(sum, more)| *sum += more);
                 *late += template.late;

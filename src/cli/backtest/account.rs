@@ -3,6 +3,7 @@
 use anyhow::{Context, anyhow};
 use rdkafka::Message as _;
 
+use super::ahead::read_ahead;
 use crate::cli::progress::progress_bar;
 use crate::config::Config;
 use crate::decide::{Message, rfc3339};
@@ -82,12 +83,8 @@ pub(super) fn judge(
     let (mut from, mut judged_until): (Option<Second>, Option<StreamTime>) = (None, None);
     for stretch in stretches {
         sides.iter_mut().for_each(Side::begin_partition);
-        let mut failure = None;
-        let mut take = |offset: i64, value: Option<&[u8]>| -> anyhow::Result<Flow> {
+        read_ahead(past, stretch, |offset, flush| {
             progress.set_position(done(stretches, stretch, offset));
-            let Some(value) = value else { return Ok(Flow::Continue(())) };
-            let flush =
-                Flush::decode_for_judge(value).with_context(|| format!("{} offset {offset}", stretch.partition))?;
             from = from.into_iter().chain(flush.cells.keys().next().copied()).min();
             let (last, others) = sides.split_last_mut().ok_or_else(|| anyhow!("no judge"))?;
             for side in others {
@@ -98,17 +95,7 @@ pub(super) fn judge(
             progress.set_message(reached.clone().unwrap_or_default());
             let is_over = until.is_some_and(|until| reached.is_some_and(|reached| *reached > *until));
             Ok(if is_over { Flow::Break(()) } else { Flow::Continue(()) })
-        };
-        past.read(stretch, |message| match take(message.offset(), message.payload()) {
-            Ok(flow) => flow,
-            Err(error) => {
-                failure = Some(error);
-                Flow::Break(())
-            }
         })?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
         let reached = sides.first().and_then(|side| side.judge.judged_until()).map(Second::end);
         judged_until = judged_until.into_iter().chain(reached).min();
     }

@@ -3,6 +3,7 @@
 //! No raw line is read: the judge is a pure function of the tallies.
 
 mod account;
+mod ahead;
 mod show;
 
 use std::collections::BTreeMap;

@@ -44,7 +44,7 @@ impl Seen {
     pub(super) fn add(&mut self, cell: &Cell) {
         self.by_level.iter_mut().zip(cell.lines).for_each(|(sum, lines)| *sum += lines);
         self.late += cell.late;
-        for (id, tally) in cell.sorted_templates() {
+        for (&id, tally) in cell.templates.iter() {
             *self.templates.entry(id).or_default() += tally.total() + tally.late;
             if let Some(text) = &tally.skeleton {
                 self.texts.entry(id).or_insert_with(|| Arc::clone(text));

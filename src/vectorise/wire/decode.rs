@@ -10,13 +10,17 @@ use hashbrown::HashMap;
 use super::fields::{Fields, Malformed, Numbers, Value, zigzag};
 use super::{Cut, Flush, Outcomes, Progress, WireError};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
-use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TEMPLATES_PER_CELL_MAX, TemplateTally};
+use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TemplateTally};
 
 /// What the cells of one flush share: its topics by number, and the texts that come again and again.
 struct Shared<'a> {
     topics: Vec<Topic>,
     texts: HashMap<&'a str, Arc<str>, FixedState>,
     with_sketches: bool,
+    /// Room for what a cell has: how much that is nobody knows before it is read.
+    templates: Vec<(TemplateId, TemplateTally)>,
+    hosts: Vec<(Arc<str>, u64)>,
+    ranges: Vec<(Partition, (Offset, Offset))>,
 }
 
 impl<'a> Shared<'a> {
@@ -31,7 +35,14 @@ impl<'a> Shared<'a> {
 }
 
 pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireError> {
-    let mut shared = Shared { topics: Vec::new(), texts: HashMap::default(), with_sketches };
+    let mut shared = Shared {
+        topics: Vec::new(),
+        texts: HashMap::default(),
+        with_sketches,
+        templates: Vec::new(),
+        hosts: Vec::new(),
+        ranges: Vec::new(),
+    };
     for field in Fields::of(bytes) {
         if let (1, name) = field? {
             shared.topics.push(Topic::new(name.text()?));
@@ -142,9 +153,7 @@ fn history_end(bytes: &[u8], shared: &Shared<'_>) -> Result<(Partition, Offset),
 }
 
 fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service, Cell), WireError> {
-    let templates = Fields::of(bytes).filter(|field| matches!(field, Ok((9, _)))).count().min(TEMPLATES_PER_CELL_MAX);
-    let mut cell =
-        Cell { templates: HashMap::with_capacity_and_hasher(templates, FixedState::default()), ..Cell::default() };
+    let mut cell = Cell::default();
     let (mut second, mut environment, mut service) = (Second(0), None, "");
     for field in Fields::of(bytes) {
         match field? {
@@ -157,20 +166,23 @@ fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service
             (7, Value::Number(lines)) => cell.other_lines = lines,
             (8, lines) => fill(&mut cell.by_kafka_time, lines.numbers())?,
             (9, Value::Bytes(template)) => {
-                let (id, tally) = self::template(template, shared)?;
-                cell.templates.insert(id, tally);
+                let template = self::template(template, shared)?;
+                shared.templates.push(template);
             }
             (10, Value::Bytes(host)) => {
-                let (host, lines) = self::host(host, shared)?;
-                cell.hosts.insert(host, lines);
+                let host = self::host(host, shared)?;
+                shared.hosts.push(host);
             }
             (11, Value::Bytes(range)) => {
-                let (partition, offsets) = self::range(range, shared)?;
-                cell.ranges.insert(partition, offsets);
+                let range = self::range(range, shared)?;
+                shared.ranges.push(range);
             }
             _ => {}
         }
     }
+    cell.templates = shared.templates.drain(..).collect();
+    cell.hosts = shared.hosts.drain(..).collect();
+    cell.ranges = shared.ranges.drain(..).collect();
     Ok((second, Service { environment, name: Arc::from(service) }, cell))
 }
 

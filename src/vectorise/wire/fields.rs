@@ -40,6 +40,7 @@ impl<'a> Value<'a> {
     }
 
     /// As the numbers of a repeated field, packed or one of them.
+    #[inline]
     pub(super) fn numbers(self) -> Numbers<'a> {
         match self {
             Self::Bytes(rest) => Numbers { one: None, rest },
@@ -60,6 +61,7 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    #[inline]
     fn field(&mut self) -> Result<(u64, Value<'a>), Malformed> {
         let key = varint(&mut self.rest)?;
         let value = match key & 7 {
@@ -75,12 +77,14 @@ impl<'a> Fields<'a> {
         Ok((key >> 3, value))
     }
 
+    #[inline]
     fn bytes(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Malformed::Truncated)?;
         self.rest = rest;
         Ok(bytes)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (array, rest) = self.rest.split_first_chunk().ok_or(Malformed::Truncated)?;
         self.rest = rest;
@@ -92,6 +96,7 @@ impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u64, Value<'a>), Malformed>;
 
     /// The next field; nothing follows a malformed one.
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -121,6 +126,7 @@ impl Numbers<'_> {
 impl Iterator for Numbers<'_> {
     type Item = Result<u64, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(one) = self.one.take() {
             return Some(Ok(one));

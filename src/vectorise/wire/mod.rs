@@ -202,7 +202,7 @@ fn encode_cell(second: Second, service: &Service, cell: &Cell, topics: &mut Topi
         by_kafka_time: trim(&cell.by_kafka_time),
         ranges: ranges.collect(),
         hosts: cell.hosts.iter().map(|(host, &lines)| proto::Host { host: host.to_string(), lines }).collect(),
-        templates: cell.sorted_templates().into_iter().map(|(id, tally)| encode_template(id, tally, topics)).collect(),
+        templates: cell.templates.iter().map(|(&id, tally)| encode_template(id, tally, topics)).collect(),
     }
 }
 

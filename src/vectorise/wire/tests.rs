@@ -81,8 +81,8 @@ fn cell() -> impl Strategy<Value = Cell> {
             other_lines,
             by_kafka_time,
             templates: templates.into_iter().map(|(id, tally)| (TemplateId(id), tally)).collect(),
-            hosts,
-            ranges,
+            hosts: hosts.into_iter().collect(),
+            ranges: ranges.into_iter().collect(),
         },
     )
 }
