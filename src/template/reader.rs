@@ -217,12 +217,18 @@ impl<'l, 's> Reader<'l, 's> {
 
     /// Takes a token with colons: whole if they are part of it, else what they separate.
     fn parts(&mut self, start: usize, end: usize, classes: u8) {
-        let core = self.trimmed(start, end, b".!?:");
-        if classes & DIGIT != 0
-            && let Some(kind) = kind_with_colons(self.range(start, core), classes)
-        {
-            self.to.variable(kind, start, core);
-            return self.to.literal(core, end);
+        if classes & DIGIT != 0 {
+            let core = self.trimmed(start, end, b".!?:");
+            if let Some(kind) = kind_with_colons(self.range(start, core), classes) {
+                self.to.variable(kind, start, core);
+                return self.to.literal(core, end);
+            }
+        }
+        // Most have one colon, at their end: that separates, and the classes of the word before it are known.
+        let last = end - 1;
+        if memchr::memchr(b':', self.range(start, end)) == Some(last - start) {
+            self.word(start, last, classes & !COLON);
+            return self.to.punctuation(last, b':');
         }
         let (mut part, mut union) = (start, 0);
         for (at, byte) in (start..end).zip(self.range(start, end)) {
