@@ -27,7 +27,7 @@ const SEND_AGAIN_AFTER: Duration = Duration::from_millis(20);
 pub enum Failure {
     /// It has to be aborted, and can then be sent again.
     Abort(String),
-    /// The same, because the group does not know us: not before we have joined again can it be sent.
+    /// It has to be aborted, because the group does not know us any more, and does not come back: the partitions may be others'.
     NotAMember(String),
     /// Somebody else has taken our name over.
     Fenced(String),
@@ -121,8 +121,8 @@ pub fn commit_whole<C: Connection>(
         if connection.assignment_lost() {
             return Err(CommitError::Lost(reason));
         }
-        if in_rebalance && is_put_out {
-            // It joins again only when the revocation is answered, which waits for this commit.
+        if is_put_out {
+            // Others may have been given what was read, also where the group lets us in again.
             return Err(CommitError::Broken(reason));
         }
         let limit = match (connection.is_stopping(), in_rebalance) {
@@ -308,9 +308,11 @@ mod tests {
     }
 
     #[test]
-    fn who_is_put_out_while_giving_up_partitions_does_not_wait_for_itself() {
-        assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, true), (Err(CommitError::Broken(_)), 1)));
-        assert!(matches!(Scripted::commit(vec![put_out(), Ok(())], 0, false), (Ok(()), 2)));
+    fn who_is_put_out_commits_nothing_more() {
+        for in_rebalance in [true, false] {
+            let (ended, sent) = Scripted::commit(vec![put_out(), Ok(())], 0, in_rebalance);
+            assert!(matches!((ended, sent), (Err(CommitError::Broken(_)), 1)));
+        }
     }
 
     #[test]

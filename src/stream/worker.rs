@@ -242,9 +242,10 @@ impl<L: Log, T: Task> Worker<L, T> {
                 if !partitions.is_empty() {
                     info!(partitions = %listed(&partitions), lost, "no longer reading");
                 }
-                if lost && !self.partitions.is_empty() {
-                    // What is forgotten with those that are lost would never be read again of the others.
-                    return Err(CommitError::Broken("a part of the assignment is lost".to_owned()));
+                if lost {
+                    // A client of librdkafka that was put out of its group does not always come back (2.12: after broken connections it was
+                    // a member without an assignment for ever).
+                    return Err(CommitError::Broken("the assignment is lost".to_owned()));
                 }
                 committed?;
             }

@@ -23,9 +23,9 @@ impl Connection for KafkaLog {
     fn send(&mut self, transaction: &Transaction) -> Result<(), Failure> {
         let Some(transactions) = &self.transactions else { return Err(Failure::Doubt("no producer".to_owned())) };
         let offsets = offsets_of(transaction).map_err(|error| Failure::Doubt(describe(&error)))?;
-        // Asked after: who is a member then was one before, for nobody joins again while this thread does not poll. Asked before, it
-        // could be put out in between, and a broker takes offsets from a nobody.
-        let group = || self.consumer.group_metadata().filter(|_| native::is_member(&self.consumer));
+        // Asked after: who is the same member then was so before, for ids do not come back. Asked before, it could be put out in between.
+        let is_member = || self.member.is_some() && native::member_id(&self.consumer) == self.member;
+        let group = || self.consumer.group_metadata().filter(|_| is_member());
         transactions.send(&transaction.outputs, |output| topic_of(&self.kafka, output), &offsets, group)
     }
 

@@ -15,7 +15,7 @@ use super::consumer::Events;
 use super::producer::Transactions;
 use super::record::record_of;
 use super::refusal::{failed, missing_right};
-use super::{Role, client, describe};
+use super::{Role, client, describe, native};
 use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, wall_clock_ms};
 use crate::record::{Offset, Partition, StreamTime};
@@ -38,6 +38,12 @@ pub struct KafkaLog {
     pub(super) transactions: Option<Transactions>,
     topics: Vec<String>,
     assigned: Vec<Assigned>,
+    /// As which member of the group the partitions were assigned.
+    ///
+    /// Who is put out while it joins again, as after a network that stood still for longer than the session, is let in as another member by
+    /// librdkafka without being told to give anything up (2.12: `JoinGroup` with `UNKNOWN_MEMBER_ID`, cooperative), though others read its partitions by
+    /// then, and brokers look at members only, not at whose a partition is. So what was read as one member is not committed as another.
+    pub(super) member: Option<String>,
     last_read: usize,
     view: Arc<View>,
     pub(super) stop: Stop,
@@ -78,6 +84,7 @@ impl KafkaLog {
             transactions: Some(transactions),
             topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
             assigned: Vec::new(),
+            member: None,
             last_read: 0,
             view,
             stop,
@@ -296,6 +303,12 @@ impl Log for KafkaLog {
     }
 
     fn assign(&mut self, positions: &[(Partition, Offset)]) -> Result<(), CommitError> {
+        let member = native::member_id(&self.consumer);
+        if self.assigned.is_empty() {
+            self.member = member;
+        } else if self.member != member {
+            return Err(CommitError::Broken("put out of the group and let in again as another member".to_owned()));
+        }
         let list = self.list_from(positions)?;
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
             self.consumer.incremental_assign(&list).map_err(|error| self.broken(&error))?;

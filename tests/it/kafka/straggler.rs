@@ -1,5 +1,4 @@
-//! A request whose connection broke is sent again, and the broker reads both copies: the first one when the next transaction is half
-//! sent (KIP-890).
+//! Requests that arrive too late: a commit, when the next transaction is half sent; a wish to join the group, when the session is over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,29 +6,29 @@ use std::time::Duration;
 use crate::support::broker::Broker;
 use crate::support::client::Client;
 use crate::support::process::Setup;
-use crate::support::proxy::{Api, Proxy, Side};
+use crate::support::proxy::{Api, Network, Proxy, Side};
 use crate::support::{ledger, unique};
 
 const LIMIT: Duration = Duration::from_secs(30);
+/// After this time the group puts out who does not speak.
+const SESSION: Duration = Duration::from_secs(6);
 
+/// Its connection broke, so that it was sent again, and the broker reads both copies (KIP-890).
 #[test]
 fn a_commit_that_is_read_late_does_not_commit_the_next_transaction() {
-    let proxy = Proxy::new();
-    let broker = Broker::behind(proxy.address());
-    let (address, network) = (proxy.address().to_owned(), proxy.serve(broker.proxied()));
+    let (broker, network, address) = behind_a_proxy();
     let client = Client::new(broker.bootstrap());
     let topic = unique("straggler");
     client.create_topic(&topic, 1, &[]);
     let setup = Setup::new(&client, &topic).set("observe.threads", "1");
-    let through = setup.clone().through(&address);
-    let mut instance = through.start("a");
+    let mut instance = setup.clone().through(&address).start("a");
     instance.wait_until_ready();
 
     let observer = format!("{}-a-0", setup.group);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _over = Over(&is_over);
-        scope.spawn(|| write_until(&is_over, &client, &topic));
+        scope.spawn(|| write_until(&is_over, &client, &topic, 1));
         let commit = network.catch(Api::EndTransaction, Side::Straggler, observer.as_bytes(), LIMIT).expect("a commit");
         // Its second copy was answered, else there were no next transaction, whose outputs are written now.
         let next = network.catch(Api::CommitOffsets, Side::Request, observer.as_bytes(), LIMIT).expect("the next one");
@@ -45,10 +44,51 @@ fn a_commit_that_is_read_late_does_not_commit_the_next_transaction() {
     ledger::assert_no_open_transaction(&client, &setup);
 }
 
-fn write_until(is_over: &AtomicBool, client: &Client, topic: &str) {
+/// The group lets it in as another member, and librdkafka keeps what it was assigned as the first one, which others read by then.
+#[test]
+fn who_joins_too_late_commits_nothing_that_others_may_have_read() {
+    let (broker, network, address) = behind_a_proxy();
+    let client = Client::new(broker.bootstrap());
+    let topic = unique("too-late");
+    client.create_topic(&topic, 2, &[]);
+    let setup = Setup::new(&client, &topic).set("observe.threads", "1");
+    let mut instances = vec![setup.start("a"), setup.clone().through(&address).start("b")];
+    for instance in &instances {
+        instance.wait_until_ready();
+    }
+
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| write_until(&is_over, &client, &topic, 2));
+        setup.wait_until_observed(&client, LIMIT);
+        // All join again when somebody comes.
+        instances.push(setup.start("c"));
+        let join = network.catch(Api::JoinGroup, Side::Late, b"b-0", LIMIT).expect("b joins again");
+        std::thread::sleep(SESSION + Duration::from_secs(2));
+        drop(join);
+        std::thread::sleep(Duration::from_secs(5));
+    });
+    setup.wait_until_judged(&client, LIMIT * 2);
+    ledger::assert_all_tallied(&client, &setup);
+    for instance in &mut instances {
+        assert!(instance.stop().success());
+    }
+}
+
+fn behind_a_proxy() -> (Broker, Network, String) {
+    let proxy = Proxy::new();
+    let (broker, address) = (Broker::behind(proxy.address()), proxy.address().to_owned());
+    let network = proxy.serve(broker.proxied());
+    (broker, network, address)
+}
+
+fn write_until(is_over: &AtomicBool, client: &Client, topic: &str, partitions: i32) {
     let now_ms = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     while !is_over.load(Ordering::Relaxed) {
-        client.send(topic, 0, i64::try_from(now_ms()).unwrap(), Some(b"a line of log"));
+        for partition in 0..partitions {
+            client.send(topic, partition, i64::try_from(now_ms()).unwrap(), Some(b"a line of log"));
+        }
         client.flush();
         std::thread::sleep(Duration::from_millis(50));
     }

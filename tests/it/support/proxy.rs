@@ -10,10 +10,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-/// The requests that a transaction consists of, by their API keys.
+/// Requests by their API keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     Produce = 0,
+    JoinGroup = 11,
     EndTransaction = 26,
     CommitOffsets = 28,
 }
@@ -27,9 +28,11 @@ pub enum Side {
     Answer,
     /// The connection breaks at once, and the broker reads the request when this is dropped: later than what was sent in its place.
     Straggler,
+    /// The connection stands still, and goes on when this is dropped.
+    Late,
 }
 
-/// A message that does not arrive. Its connection stands still until this is dropped, and then breaks.
+/// A message that does not arrive, or late. Its connection stands still until this is dropped, and then breaks, where [`Side`] says nothing else.
 pub struct Caught {
     /// The request.
     pub request: Vec<u8>,
@@ -179,8 +182,10 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, broker: TcpStream) {
                 trap.spring(frame.to_vec());
                 false
             }
-            Some(trap) if trap.side == Side::Straggler => {
-                let _ = client.shutdown(Shutdown::Both);
+            Some(trap) if matches!(trap.side, Side::Straggler | Side::Late) => {
+                if trap.side == Side::Straggler {
+                    let _ = client.shutdown(Shutdown::Both);
+                }
                 trap.spring(frame.to_vec());
                 true
             }
