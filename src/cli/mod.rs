@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 `detect --fail-on` found something.
 //! Standard output is for results, standard error for everything that is said on the way.
 
+#[expect(unsafe_code, reason = "one setting of the C library's allocator; see the module")]
+mod arenas;
 mod backtest;
 mod check;
 mod demo;

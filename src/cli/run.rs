@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::Failure;
+use super::arenas;
 use super::options::Options;
 use crate::config::Config;
 use crate::ops::{Pages, Stop, View, Warnings, describe_metrics, serve};
@@ -42,6 +43,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    arenas::limit();
     let own = [("start.history", arguments.history.as_ref())];
     if arguments.print_config {
         std::io::stdout().write_all(arguments.options.print(&own)?.as_bytes()).context("standard output")?;
