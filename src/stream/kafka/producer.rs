@@ -106,7 +106,7 @@ impl Transactions {
             .name("offsets".to_owned())
             .spawn(call)
             .map_err(|error| KafkaError::ClientCreation(format!("no thread: {error}")))?;
-        end.recv_timeout(OFFSETS_TIMEOUT).unwrap_or(Err(KafkaError::Canceled))
+        end.recv_timeout(OFFSETS_TIMEOUT).unwrap_or(Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)))
     }
 
     /// Whether somebody took the name of this producer over. A broker that ends a transaction because it took too long says the same,
@@ -146,7 +146,7 @@ impl Transactions {
         let started = Instant::now();
         while !outputs.is_empty() && !native::flush(&self.producer, FLUSH_SLICE) {
             if started.elapsed() >= self.patience() {
-                return Err(Failure::Abort("not delivered in time".to_owned()));
+                return Err(Failure::Doubt("not delivered in time".to_owned()));
             }
         }
         match self.producer.context().take() {
@@ -191,6 +191,8 @@ impl Transactions {
             RDKafkaErrorCode::UnknownPartition => Failure::Permanent(format!(
                 "{code}: {topic} has fewer partitions than it needs; <input>.scored needs as many as its input"
             )),
+            // Nobody else was told of anything, but a client that delivers nothing in all this time may never do so again.
+            RDKafkaErrorCode::MessageTimedOut => Failure::Doubt(format!("not delivered to {topic}: {code}")),
             _ => match missing_right(code, &self.kafka, &self.role, ("Write", &[topic])) {
                 Some(missing) => Failure::Permanent(missing),
                 None => Failure::Abort(format!("not delivered to {topic}: {code}")),

@@ -16,19 +16,15 @@ const SESSION: Duration = Duration::from_secs(6);
 /// Its connection broke, so that it was sent again, and the broker reads both copies (KIP-890).
 #[test]
 fn a_commit_that_is_read_late_does_not_commit_the_next_transaction() {
-    let (broker, network, address) = behind_a_proxy();
-    let client = Client::new(broker.bootstrap());
-    let topic = unique("straggler");
-    client.create_topic(&topic, 1, &[]);
-    let setup = Setup::new(&client, &topic).set("observe.threads", "1");
-    let mut instance = setup.clone().through(&address).start("a");
+    let Scene { _broker, network, client, setup, through } = Scene::new(1);
+    let mut instance = through.start("a");
     instance.wait_until_ready();
 
     let observer = format!("{}-a-0", setup.group);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _over = Over(&is_over);
-        scope.spawn(|| write_until(&is_over, &client, &topic, 1));
+        scope.spawn(|| write_until(&is_over, &client, &setup.topic, 1));
         let commit = network.catch(Api::EndTransaction, Side::Straggler, observer.as_bytes(), LIMIT).expect("a commit");
         // Its second copy was answered, else there were no next transaction, whose outputs are written now.
         let next = network.catch(Api::CommitOffsets, Side::Request, observer.as_bytes(), LIMIT).expect("the next one");
@@ -47,12 +43,8 @@ fn a_commit_that_is_read_late_does_not_commit_the_next_transaction() {
 /// The group lets it in as another member, and librdkafka keeps what it was assigned as the first one, which others read by then.
 #[test]
 fn who_joins_too_late_commits_nothing_that_others_may_have_read() {
-    let (broker, network, address) = behind_a_proxy();
-    let client = Client::new(broker.bootstrap());
-    let topic = unique("too-late");
-    client.create_topic(&topic, 2, &[]);
-    let setup = Setup::new(&client, &topic).set("observe.threads", "1");
-    let mut instances = vec![setup.start("a"), setup.clone().through(&address).start("b")];
+    let Scene { _broker, network, client, setup, through } = Scene::new(2);
+    let mut instances = vec![setup.start("a"), through.start("b")];
     for instance in &instances {
         instance.wait_until_ready();
     }
@@ -60,7 +52,7 @@ fn who_joins_too_late_commits_nothing_that_others_may_have_read() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _over = Over(&is_over);
-        scope.spawn(|| write_until(&is_over, &client, &topic, 2));
+        scope.spawn(|| write_until(&is_over, &client, &setup.topic, 2));
         setup.wait_until_observed(&client, LIMIT);
         // All join again when somebody comes.
         instances.push(setup.start("c"));
@@ -76,11 +68,27 @@ fn who_joins_too_late_commits_nothing_that_others_may_have_read() {
     }
 }
 
-fn behind_a_proxy() -> (Broker, Network, String) {
-    let proxy = Proxy::new();
-    let (broker, address) = (Broker::behind(proxy.address()), proxy.address().to_owned());
-    let network = proxy.serve(broker.proxied());
-    (broker, network, address)
+/// A broker, and a group that reaches it directly, or through a network in which messages are caught.
+struct Scene {
+    _broker: Broker,
+    network: Network,
+    client: Client,
+    setup: Setup,
+    through: Setup,
+}
+
+impl Scene {
+    fn new(partitions: i32) -> Self {
+        let proxy = Proxy::new();
+        let (broker, address) = (Broker::behind(proxy.address()), proxy.address().to_owned());
+        let network = proxy.serve(broker.proxied());
+        let client = Client::new(broker.bootstrap());
+        let topic = unique("straggler");
+        client.create_topic(&topic, partitions, &[]);
+        let setup = Setup::new(&client, &topic).set("observe.threads", "1");
+        let through = setup.clone().through(&address);
+        Self { _broker: broker, network, client, setup, through }
+    }
 }
 
 fn write_until(is_over: &AtomicBool, client: &Client, topic: &str, partitions: i32) {
