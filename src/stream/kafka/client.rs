@@ -146,8 +146,9 @@ pub(super) fn producer(kafka: &Kafka, role: &Role) -> ClientConfig {
         // The broker's topics decide how large a record may be, not the client.
         .set("message.max.bytes", "33554432");
     let mut config = with_properties(config, kafka);
-    // Whether a connection broke is told by the log only (see `deliveries`).
-    config.set("log.connection.close", "true").set_log_level(RDKafkaLogLevel::Info);
+    // Whether a connection broke is told by these messages only (see `deliveries`).
+    let debug = kafka.property("debug").map_or_else(|| "broker".to_owned(), |given| format!("broker,{given}"));
+    config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
     config
 }
 

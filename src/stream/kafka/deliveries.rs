@@ -25,8 +25,7 @@ impl Deliveries {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether a connection over which requests went broke in the life of this producer. The second of two that break alike within 30 s
-    /// is not logged, so nothing takes this back.
+    /// Whether a connection over which requests went broke in the life of this producer.
     pub(super) fn lost_a_connection(&self) -> bool {
         self.lost_a_connection.load(Ordering::Relaxed)
     }
@@ -37,13 +36,14 @@ impl ClientContext for Deliveries {
         self.complaints.say("producer", &error, reason);
     }
 
-    /// The log is the only place where librdkafka tells of a broken connection. It says so before it sends again what was not
-    /// answered. In other states than these two only the connection itself is talked about.
+    /// The log is the only place where librdkafka tells of every broken connection, and in debug messages only (`debug=broker`): others pass over
+    /// the second of two that break alike within 30 s, and over those that it closes itself to follow a coordinator. It says so before
+    /// it sends again what was not answered. In other states than these two only the connection itself is talked about.
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" && ["in state UP", "in state REAUTH"].iter().any(|state| message.contains(state)) {
             self.lost_a_connection.store(true, Ordering::Relaxed);
         }
-        tracing::debug!(client = "producer", facility, message, "librdkafka");
+        tracing::trace!(client = "producer", facility, message, "librdkafka");
     }
 }
 

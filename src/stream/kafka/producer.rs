@@ -46,16 +46,24 @@ pub(super) struct Transactions {
 impl Transactions {
     /// A producer whose forerunner's open transaction, if any, is ended.
     pub(super) fn begin_life(kafka: &Kafka, role: &Role, stop: &Stop) -> Result<Self, KafkaError> {
-        let until = Instant::now() + RETRY_FOR * 3;
+        let producer: ThreadedProducer<Deliveries> =
+            client::producer(kafka, role).create_with_context(Deliveries::default())?;
+        // Without a connection the initialisation waits for half a second more.
+        producer.client().fetch_metadata(Some("-"), CALL_TIMEOUT).ok();
+        let started = Instant::now();
         loop {
-            let producer: ThreadedProducer<Deliveries> =
-                client::producer(kafka, role).create_with_context(Deliveries::default())?;
-            initialise(&producer, until, stop)?;
-            // What broke before would hide what breaks next, see there.
-            if !producer.context().lost_a_connection() || Instant::now() >= until || stop.is_requested() {
-                let (kafka, role, stop) = (kafka.clone(), role.clone(), stop.clone());
-                let producer = Arc::new(producer);
-                return Ok(Self { producer, kafka, role, stop, begun_at: Cell::new(Instant::now()) });
+            match producer.init_transactions(CALL_TIMEOUT) {
+                Ok(()) => {
+                    let (kafka, role, stop) = (kafka.clone(), role.clone(), stop.clone());
+                    let producer = Arc::new(producer);
+                    return Ok(Self { producer, kafka, role, stop, begun_at: Cell::new(Instant::now()) });
+                }
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
+                {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -248,21 +256,6 @@ impl Transactions {
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(1));
-        }
-    }
-}
-
-fn initialise(producer: &ThreadedProducer<Deliveries>, until: Instant, stop: &Stop) -> Result<(), KafkaError> {
-    // Without a connection the initialisation waits for half a second more.
-    producer.client().fetch_metadata(Some("-"), CALL_TIMEOUT).ok();
-    loop {
-        match producer.init_transactions(CALL_TIMEOUT) {
-            Err(KafkaError::Transaction(error))
-                if error.is_retriable() && Instant::now() < until && !stop.is_requested() =>
-            {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            ended => return ended,
         }
     }
 }
