@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::fields::{Fields, Malformed, Numbers, Value, zigzag};
+use super::fields::{COUNT_MAX, Fields, Malformed, Numbers, Value, zigzag};
 use super::{Cut, Flush, Outcomes, Progress, WireError};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
 use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TemplateTally};
@@ -113,12 +113,12 @@ fn progress(bytes: &[u8], shared: &Shared<'_>) -> Result<Progress, WireError> {
             4 => to = Offset(value.cast_signed()),
             5 => complete_until = Some(StreamTime(zigzag(value))),
             6 => idle = value != 0,
-            7 => outcomes.lines = value,
-            8 => outcomes.continuations = value,
-            9 => outcomes.rejects = value,
-            10 => outcomes.empty = value,
-            11 => outcomes.late = value,
-            12 => outcomes.clamped = value,
+            7 => outcomes.lines = count(value)?,
+            8 => outcomes.continuations = count(value)?,
+            9 => outcomes.rejects = count(value)?,
+            10 => outcomes.empty = count(value)?,
+            11 => outcomes.late = count(value)?,
+            12 => outcomes.clamped = count(value)?,
             _ => {}
         }
     }
@@ -161,9 +161,9 @@ fn cell<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Second, Service
             (2, text) => environment = Some(shared.text(text)?),
             (3, text) => service = text.text()?,
             (4, lines) => fill(&mut cell.lines, lines.numbers())?,
-            (5, Value::Number(lines)) => cell.continuations = lines,
-            (6, Value::Number(lines)) => cell.late = lines,
-            (7, Value::Number(lines)) => cell.other_lines = lines,
+            (5, Value::Number(lines)) => cell.continuations = count(lines)?,
+            (6, Value::Number(lines)) => cell.late = count(lines)?,
+            (7, Value::Number(lines)) => cell.other_lines = count(lines)?,
             (8, lines) => fill(&mut cell.by_kafka_time, lines.numbers())?,
             (9, Value::Bytes(template)) => {
                 let template = self::template(template, shared)?;
@@ -191,7 +191,7 @@ fn host<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(Arc<str>, u64),
     for field in Fields::of(bytes) {
         match field? {
             (1, text) => name = text,
-            (2, Value::Number(number)) => lines = number,
+            (2, Value::Number(number)) => lines = count(number)?,
             _ => {}
         }
     }
@@ -224,11 +224,11 @@ fn template<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(TemplateId,
                 let mut pairs = pairs.numbers();
                 while let (Some(level), Some(lines)) = (pairs.next().transpose()?, pairs.next().transpose()?) {
                     if let Some(place) = usize::try_from(level).ok().and_then(|level| tally.lines.get_mut(level)) {
-                        *place = lines;
+                        *place = count(lines)?;
                     }
                 }
             }
-            (3, Value::Number(lines)) => tally.late = lines,
+            (3, Value::Number(lines)) => tally.late = count(lines)?,
             (4, Value::Number(level)) => tally.late_level = Level::from_index(unsigned(level) as usize),
             (5, text) => tally.skeleton = Some(Arc::from(text.text()?)),
             (6, Value::Bytes(sample)) => tally.sample = Some(Box::new(self::sample(sample, shared)?)),
@@ -271,7 +271,7 @@ fn sketch(bytes: &[u8]) -> Result<Sketch, Malformed> {
     let mut sketch = Sketch::with_capacity(keys.numbers().length());
     for (key, count) in keys.numbers().zip(counts.numbers()) {
         if let Some(key) = SketchKey::from_code(unsigned(key?)) {
-            sketch.add(key, count?);
+            sketch.add(key, self::count(count?)?);
         }
     }
     Ok(sketch)
@@ -279,9 +279,13 @@ fn sketch(bytes: &[u8]) -> Result<Sketch, Malformed> {
 
 fn fill(counts: &mut [u64], numbers: Numbers<'_>) -> Result<(), Malformed> {
     for (place, number) in counts.iter_mut().zip(numbers) {
-        *place = number?;
+        *place = count(number?)?;
     }
     Ok(())
+}
+
+fn count(number: u64) -> Result<u64, Malformed> {
+    if number <= COUNT_MAX { Ok(number) } else { Err(Malformed::CountTooLarge) }
 }
 
 /// A number of 32 bits; as Protocol Buffers have it, the upper bits of a larger one are dropped.

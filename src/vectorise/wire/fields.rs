@@ -4,6 +4,9 @@
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
+/// What is counted at most: a million lines a second for twelve days.
+pub(super) const COUNT_MAX: u64 = 1 << 40;
+
 /// Bytes that are no Protocol Buffers message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -16,6 +19,9 @@ pub enum Malformed {
     /// A field is of a type that does not exist, or not any more.
     #[error("wire type {0} is not known")]
     UnknownWireType(u64),
+    /// A count that no program can have reached; sums of it would overflow.
+    #[error("a count is larger than {COUNT_MAX}")]
+    CountTooLarge,
     /// A text is no UTF-8.
     #[error("a text is not UTF-8")]
     NotUtf8,

@@ -8,6 +8,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
+use super::fields::{COUNT_MAX, Malformed};
 use super::*;
 use crate::record::Level;
 use crate::template::Number;
@@ -25,8 +26,12 @@ fn partition() -> impl Strategy<Value = Partition> {
     (0..4, 0..i32::MAX).prop_map(|(topic, number)| Partition::new(Topic::new(&format!("logs-{topic}")), number))
 }
 
+fn count() -> impl Strategy<Value = u64> {
+    0..=COUNT_MAX
+}
+
 fn counts() -> impl Strategy<Value = [u64; 6]> {
-    prop::array::uniform6(prop_oneof![Just(0), any::<u64>()])
+    prop::array::uniform6(prop_oneof![Just(0), count()])
 }
 
 fn sample() -> impl Strategy<Value = Sample> {
@@ -47,7 +52,7 @@ fn sample() -> impl Strategy<Value = Sample> {
 
 fn sketch() -> impl Strategy<Value = Sketch> {
     let number = prop_oneof![(-2_000_i64..2_000).prop_map(Number::Integer), any::<f64>().prop_map(Number::Decimal)];
-    btree_map(number.prop_map(SketchKey::of), any::<u64>(), 0..4).prop_map(|counts| {
+    btree_map(number.prop_map(SketchKey::of), count(), 0..4).prop_map(|counts| {
         let mut sketch = Sketch::default();
         counts.into_iter().for_each(|(key, count)| sketch.add(key, count));
         sketch
@@ -55,7 +60,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
 }
 
 fn tally() -> impl Strategy<Value = TemplateTally> {
-    let late = (any::<u64>(), 0_usize..6);
+    let late = (count(), 0_usize..6);
     (counts(), late, option::of(text()), option::of(sample()), vec(sketch(), 0..3)).prop_map(
         |(lines, (late, level), skeleton, sample, slots)| TemplateTally {
             lines,
@@ -69,11 +74,11 @@ fn tally() -> impl Strategy<Value = TemplateTally> {
 }
 
 fn cell() -> impl Strategy<Value = Cell> {
-    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<[u64; 2]>());
+    let numbers = (count(), count(), count(), prop::array::uniform2(count()));
     let templates = vec((any::<u64>(), tally()), 0..3);
     let range = (0..i64::MAX, 0..i64::MAX).prop_map(|(a, b)| (Offset(a.min(b)), Offset(a.max(b))));
     let ranges = btree_map(partition(), range, 0..3);
-    (counts(), numbers, templates, btree_map(text(), any::<u64>(), 0..3), ranges).prop_map(
+    (counts(), numbers, templates, btree_map(text(), count(), 0..3), ranges).prop_map(
         |(lines, (continuations, late, other_lines, by_kafka_time), templates, hosts, ranges)| Cell {
             lines,
             continuations,
@@ -88,7 +93,7 @@ fn cell() -> impl Strategy<Value = Cell> {
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
-    (partition(), any::<[i64; 2]>(), option::of(time()), any::<bool>(), any::<[u64; 6]>()).prop_map(
+    (partition(), any::<[i64; 2]>(), option::of(time()), any::<bool>(), prop::array::uniform6(count())).prop_map(
         |(partition, [from, to], complete_until, idle, [lines, continuations, rejects, empty, late, clamped])| {
             Progress {
                 partition,
@@ -174,4 +179,16 @@ fn the_schema_says_what_is_written() {
     let schema = of_schema(include_str!("../../../deploy/schemas/tallies.proto"));
     assert!(schema.len() > 50, "{schema:?}");
     assert_eq!(of_code(include_str!("proto.rs")), schema);
+}
+
+#[test]
+fn a_count_that_nobody_can_have_reached_is_refused() {
+    let flush_of = |lines| {
+        let cell = Cell { late: lines, ..Cell::default() };
+        let cells = BTreeMap::from([(Service::new(None, "web"), cell)]);
+        Flush { cells: BTreeMap::from([(Second(7), cells)]), ..Flush::default() }.encode()
+    };
+    assert!(Flush::decode(&flush_of(COUNT_MAX)).is_ok());
+    let refused = Flush::decode(&flush_of(COUNT_MAX + 1));
+    assert!(matches!(refused, Err(WireError::Malformed(Malformed::CountTooLarge))), "{refused:?}");
 }
