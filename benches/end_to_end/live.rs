@@ -21,6 +21,9 @@ const PARTITIONS: i32 = 8;
 const HISTORY_MS: i64 = 400_000;
 /// How often a service writes an ordinary line.
 const ORDINARY_EVERY_MS: i64 = 2_000;
+/// How long lines go on behind the last error, in seconds: a partition without lines is waited for until it counts as idle, which is not what
+/// is measured.
+const AFTERWARDS_S: i64 = 10;
 /// How long the past may take to be judged before the measurement begins.
 const SETTLE: Duration = Duration::from_secs(15);
 /// How long is waited for the last events at most: where the machine is too slow for the lines they come late, which is not the same as never.
@@ -125,7 +128,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes at this rate, in steps of ten milliseconds. Returns when each error was written, and the CPU time once
-    /// the past was judged, and at the end.
+    /// the past was judged, and when the last one was written.
     fn live(
         &self,
         shop: &Lines,
@@ -134,8 +137,9 @@ impl<'a> Writer<'a> {
         used: impl Fn() -> Duration,
     ) -> (BTreeMap<i64, i64>, Duration, Duration) {
         let (settle_s, started) = (SETTLE.as_secs() as i64, Instant::now());
-        let (mut sent, mut line, mut index, mut before) = (BTreeMap::new(), Vec::new(), 0_usize, None);
-        for step in 0..(settle_s + seconds) * 100 {
+        let (mut sent, mut line, mut index) = (BTreeMap::new(), Vec::new(), 0_usize);
+        let (mut before, mut after) = (None, None);
+        for step in 0..(settle_s + seconds + AFTERWARDS_S) * 100 {
             std::thread::sleep(Duration::from_millis(step as u64 * 10).saturating_sub(started.elapsed()));
             let time_ms = now_ms();
             for _ in 0..rate / 100 {
@@ -148,7 +152,9 @@ impl<'a> Writer<'a> {
                 (0..seconds).for_each(|which| self.ordinary(which, time_ms));
             }
             let which = step / 100 - settle_s;
-            if which >= 0 {
+            if which == seconds {
+                after.get_or_insert_with(&used);
+            } else if (0..seconds).contains(&which) {
                 before.get_or_insert_with(&used);
                 // Not always at the same place of the second.
                 if step % 100 == which * 37 % 100 {
@@ -158,7 +164,7 @@ impl<'a> Writer<'a> {
             }
         }
         self.flush();
-        (sent, before.unwrap(), used())
+        (sent, before.unwrap(), after.unwrap())
     }
 }
 

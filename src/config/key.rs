@@ -84,7 +84,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "observe.flush_ms",
         default: "500",
-        meaning: "how often what was counted is sent on, in milliseconds (10 to 2000)",
+        meaning: "how often what was counted is sent on, in milliseconds (10 to 2000); after half of it where a second of log time is over",
         set: |config, value| {
             config.flush_ms = integer(value, 10, 2_000)?.unsigned_abs();
             Ok(())

@@ -40,7 +40,7 @@ pub struct Config {
     /// `start.history`: how far back the very first start begins, in milliseconds; `None` reads what is retained and publishes from
     /// the beginning.
     pub history_ms: Option<i64>,
-    /// `observe.flush_ms`: how often tallies are sent, in milliseconds.
+    /// `observe.flush_ms`: how often tallies are sent, in milliseconds; after half of it where a second of log time is over.
     pub flush_ms: u64,
     /// `observe.lateness_ms`: how far a line may be behind the lines before it, in milliseconds.
     pub lateness_ms: i64,

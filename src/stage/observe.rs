@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::clock::PartitionClock;
 use crate::decode::{Decoder, Format};
 use crate::publish::Outcome;
-use crate::record::{NotALine, Offset, Partition, Record, Reject, StreamTime, TimeBasis, Topic};
+use crate::record::{NotALine, Offset, Partition, Record, Reject, Second, StreamTime, TimeBasis, Topic};
 use crate::template::{Masks, Skeletoniser};
 use crate::vectorise::wire::{Flush, Progress};
 use crate::vectorise::{Collector, Line};
@@ -29,6 +29,8 @@ pub struct Observer {
     lines_cut: u64,
     /// Whether everything was dropped and nothing read since: brokers were away, and the shippers are not back yet, maybe.
     was_away: bool,
+    /// The second that could be closed after the last flush, as far as these partitions go.
+    told_until: Option<Second>,
 }
 
 /// What the limits of an observer did.
@@ -52,6 +54,7 @@ impl Observer {
             scratch_service: String::new(),
             lines_cut: 0,
             was_away: false,
+            told_until: None,
         }
     }
 
@@ -231,8 +234,20 @@ impl Observer {
         self.clocks.values().any(|clock| clock.dirty)
     }
 
+    /// Whether seconds can be closed, as far as these partitions go, of which no flush has said so: the judge waits for one.
+    pub fn ends_a_second(&self) -> bool {
+        self.complete_until() > self.told_until
+    }
+
+    /// The second in which the slowest partition is that holds others back; those before it are complete.
+    fn complete_until(&self) -> Option<Second> {
+        let clocks = self.clocks.values().filter(|clock| !clock.is_idle());
+        clocks.map(|clock| clock.complete_until(self.lateness_ms).map(StreamTime::second)).min().flatten()
+    }
+
     /// Takes what was counted since the last flush, with how far each partition has come.
     pub fn flush(&mut self, roster: BTreeMap<Topic, u32>) -> Flush {
+        self.told_until = self.complete_until();
         let cells = self.collector.take();
         let progress = self.clocks.iter_mut().filter(|(_, clock)| clock.dirty).map(|(partition, clock)| {
             let progress = Progress {
@@ -315,6 +330,25 @@ mod tests {
         assert_eq!(ahead(&mut observer, 12_001), [partitions[1].clone()], "until it is read again");
         observer.at_end(&partitions[0], 12_002);
         assert_eq!(ahead(&mut observer, 12_003), []);
+    }
+
+    #[test]
+    fn a_second_ends_once_when_the_slowest_partition_is_beyond_it() {
+        let mut observer = Observer::new(Format::Auto, 5_000);
+        let partitions: Vec<Partition> = (0..2).map(|number| Partition::new(Topic::new("logs"), number)).collect();
+        for partition in &partitions {
+            observer.assign(partition.clone(), Offset(0), None);
+            (0..9).for_each(|offset| read(&mut observer, partition, offset, 100));
+        }
+        assert!(observer.ends_a_second(), "nothing was said before");
+        observer.flush(BTreeMap::new());
+        assert!(!observer.ends_a_second());
+        (9..18).for_each(|offset| read(&mut observer, &partitions[0], offset, 101));
+        assert!(!observer.ends_a_second(), "the other one is not so far");
+        (9..18).for_each(|offset| read(&mut observer, &partitions[1], offset, 103));
+        assert!(observer.ends_a_second());
+        observer.flush(BTreeMap::new());
+        assert!(!observer.ends_a_second());
     }
 
     #[test]

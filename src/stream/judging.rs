@@ -22,8 +22,9 @@ use crate::stage::{Judge, Look};
 use crate::template::Masks;
 use crate::vectorise::wire::{Cut, Flush, Outcomes};
 
-/// Positions are committed at least this often, also without events.
-const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// Positions are committed at least this often, also without events. More than a second: where each second has events, nothing is
+/// committed in between, which the next second would have to wait for.
+const COMMIT_EVERY: Duration = Duration::from_secs(2);
 /// How often the live view is told, in milliseconds; at the end of the partition it is told anyway.
 const SHOW_EVERY_MS: u64 = 500;
 /// While there is more to read, outputs are gathered up to this number.
