@@ -5,6 +5,7 @@
 
 mod admin;
 mod metrics;
+mod status;
 mod stop;
 mod undecodable;
 mod view;
@@ -12,6 +13,7 @@ mod warn;
 
 pub use admin::{Pages, serve};
 pub use metrics::{JudgeMetrics, ObserverMetrics, describe_metrics};
-pub use stop::{Stop, wall_clock_ms};
-pub use view::{Status, View};
+pub use status::Status;
+pub use stop::{Stop, uptime, uptime_ms, wall_clock_ms};
+pub use view::View;
 pub use warn::Warnings;

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use dashmap::DashMap;
-use serde::Serialize;
 
+use super::status::{JudgeView, OpenEpisode, PartitionStatus, Status, UnsuitableService};
 use super::undecodable::Undecodable;
-use super::wall_clock_ms;
+use super::uptime_ms;
 use crate::decide::rfc3339;
 use crate::record::{Partition, Second};
 use crate::stage::{Judge, LimitsMet};
@@ -35,7 +35,7 @@ pub struct View {
 /// Lines each second between two looks.
 #[derive(Clone, Copy, Default)]
 struct Rate {
-    looked_at_ms: i64,
+    looked_at_ms: Option<i64>,
     lines: u64,
     lines_per_second: f64,
 }
@@ -44,116 +44,24 @@ struct Rate {
 struct PartitionView {
     lag: Option<i64>,
     next_offset: i64,
-    moved_at_ms: i64,
+    /// When it was last read, or had nothing to read.
+    moved_at_ms: Option<i64>,
     undecodable: Undecodable,
-}
-
-/// What one judge last said of itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct JudgeView {
-    /// Whether it publishes, or still learns from the retained tallies.
-    pub is_live: bool,
-    /// Log time up to which it has judged.
-    pub judged_until: Option<String>,
-    /// How many services it knows.
-    pub services: usize,
-    /// How many templates it knows.
-    pub templates: usize,
-    /// Services that were counted as one because a second had too many.
-    pub services_folded: u64,
-    /// Services and templates that were forgotten because of the limits.
-    pub forgotten: u64,
-    /// Services in their first minutes of log time, of which nothing is said yet.
-    pub services_warming_up: usize,
-    /// How many seconds of log time until the last of them is done.
-    pub warm_up_left_seconds: i64,
-    /// Services whose templates say little, and why: new kinds of their lines may be counted together.
-    pub services_unsuitable: Vec<UnsuitableService>,
-    /// Input partitions it knows of.
-    pub partitions_known: usize,
-    /// Of them, those that have reported: nothing is judged before all have.
-    pub partitions_reporting: usize,
-    /// Input partitions that are cut off, because nobody reads them or they have not caught up since.
-    pub partitions_cut: Vec<String>,
-    /// Seconds of log time that wait for a partition that lags.
-    pub open_seconds: usize,
-    /// Episodes that are open.
-    pub open_episodes: Vec<OpenEpisode>,
-}
-
-/// A service whose templates say little.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct UnsuitableService {
-    /// The service.
-    pub service: String,
-    /// Which check says so.
-    pub reason: &'static str,
-}
-
-/// An open episode, as far as a status tells of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OpenEpisode {
-    /// The name of the problem.
-    pub dedup_key: String,
-    /// The highest severity so far.
-    pub severity: &'static str,
-    /// First evidence.
-    pub started_at: String,
-    /// The services.
-    pub services: Vec<String>,
-}
-
-/// Everything at once, for `/status` and the status line.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Status {
-    /// Records that wait to be read; `None` where it is not known of every partition.
-    pub lag_records: Option<i64>,
-    /// Lines read each second in the last ten.
-    pub lines_per_second: f64,
-    /// Lines read since the start.
-    pub lines_total: u64,
-    /// Of them, those that were too long, since the start: only their beginning was looked at.
-    pub lines_cut: u64,
-    /// Services that observers counted as one because a second of a flush had too many, since the start.
-    pub services_folded: u64,
-    /// Input and tallies partitions read here.
-    pub partitions: Vec<PartitionStatus>,
-    /// The judges at work here.
-    pub judges: Vec<JudgeView>,
-}
-
-/// One partition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PartitionStatus {
-    /// Its topic.
-    pub topic: String,
-    /// Its number.
-    pub partition: i32,
-    /// The next offset to read.
-    pub next_offset: i64,
-    /// Records that wait to be read; `None` where that is not known now.
-    pub lag_records: Option<i64>,
-    /// Assigned and lagging (as far as known), but without progress for a minute.
-    pub is_stalled: bool,
-    /// Nearly everything of it goes to the dead letters.
-    pub is_undecodable: bool,
 }
 
 impl View {
     /// A heartbeat that a worker of this name sets.
     pub fn heartbeat(&self, worker: &str) -> Arc<AtomicI64> {
-        Arc::clone(
-            &self.heartbeats.entry(worker.to_owned()).or_insert_with(|| Arc::new(AtomicI64::new(wall_clock_ms()))),
-        )
+        Arc::clone(&self.heartbeats.entry(worker.to_owned()).or_insert_with(|| Arc::new(AtomicI64::new(uptime_ms()))))
     }
 
     /// How far a partition lags; `None` where that is not known now.
     pub fn lag(&self, partition: &Partition, lag: Option<i64>) {
         let mut view = self.partitions.entry(partition.clone()).or_default();
         view.lag = lag;
-        if lag == Some(0) && view.moved_at_ms > 0 {
+        if lag == Some(0) && view.moved_at_ms.is_some() {
             // Who has nothing to read need not move.
-            view.moved_at_ms = wall_clock_ms();
+            view.moved_at_ms = Some(uptime_ms());
         }
         drop(view);
         let labels = [("topic", partition.topic.name().to_owned()), ("partition", partition.number.to_string())];
@@ -164,10 +72,10 @@ impl View {
     pub fn progress(&self, partition: &Partition, next_offset: i64, outcomes: &Outcomes) {
         self.lines.fetch_add(outcomes.lines + outcomes.continuations, Ordering::Relaxed);
         let mut view = self.partitions.entry(partition.clone()).or_default();
-        view.undecodable.count(outcomes.lines + outcomes.continuations, outcomes.rejects, wall_clock_ms());
-        if view.next_offset != next_offset || view.moved_at_ms == 0 {
+        view.undecodable.count(outcomes.lines + outcomes.continuations, outcomes.rejects, uptime_ms());
+        if view.next_offset != next_offset || view.moved_at_ms.is_none() {
             view.next_offset = next_offset;
-            view.moved_at_ms = wall_clock_ms();
+            view.moved_at_ms = Some(uptime_ms());
         }
     }
 
@@ -262,7 +170,7 @@ impl View {
 
     /// The workers that did not go round for too long.
     pub fn stuck(&self) -> Vec<String> {
-        let now_ms = wall_clock_ms();
+        let now_ms = uptime_ms();
         let mut stuck: Vec<String> = self
             .heartbeats
             .iter()
@@ -280,7 +188,7 @@ impl View {
 
     /// The partitions of which nearly everything goes to the dead letters, and how much of late.
     pub fn undecodable(&self) -> Vec<(Partition, u64)> {
-        let now_ms = wall_clock_ms();
+        let now_ms = uptime_ms();
         let undecodable = self.partitions.iter().filter(|entry| entry.value().undecodable.is_exceeded(now_ms));
         let mut undecodable: Vec<(Partition, u64)> =
             undecodable.map(|entry| (entry.key().clone(), entry.value().undecodable.rejects())).collect();
@@ -290,7 +198,7 @@ impl View {
 
     /// The partitions that lag and did not move for too long, although they are read here.
     pub fn stalled(&self) -> Vec<Partition> {
-        let now_ms = wall_clock_ms();
+        let now_ms = uptime_ms();
         let stalled = self.partitions.iter().filter(|entry| entry.value().is_stalled(now_ms));
         let mut stalled: Vec<Partition> = stalled.map(|entry| entry.key().clone()).collect();
         stalled.sort();
@@ -305,7 +213,7 @@ impl View {
 
     /// Everything at once.
     pub fn status(&self) -> Status {
-        let now_ms = wall_clock_ms();
+        let now_ms = uptime_ms();
         let mut partitions: Vec<PartitionStatus> =
             self.partitions.iter().map(|entry| entry.value().status(entry.key(), now_ms)).collect();
         partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
@@ -327,15 +235,16 @@ impl View {
 
     /// Measures the rate of lines since the last call.
     pub fn measure_rate(&self) {
-        let (now_ms, lines) = (wall_clock_ms(), self.lines.load(Ordering::Relaxed));
+        let (now_ms, lines) = (uptime_ms(), self.lines.load(Ordering::Relaxed));
         let mut rate = lock(&self.rate);
-        let seconds = (now_ms - rate.looked_at_ms) as f64 / 1_000.0;
         let lines_per_second = match rate.looked_at_ms {
-            0 => 0.0,
-            _ if seconds > 0.0 => (lines - rate.lines) as f64 / seconds,
-            _ => rate.lines_per_second,
+            None => 0.0,
+            Some(looked_ms) if looked_ms < now_ms => {
+                (lines - rate.lines) as f64 * 1_000.0 / (now_ms - looked_ms) as f64
+            }
+            Some(_) => rate.lines_per_second,
         };
-        *rate = Rate { looked_at_ms: now_ms, lines, lines_per_second };
+        *rate = Rate { looked_at_ms: Some(now_ms), lines, lines_per_second };
     }
 }
 
@@ -347,7 +256,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl PartitionView {
     /// Whether there may be something to read, and none of it was for too long.
     fn is_stalled(&self, now_ms: i64) -> bool {
-        self.lag != Some(0) && self.moved_at_ms > 0 && now_ms - self.moved_at_ms > STALLED_AFTER_MS
+        self.lag != Some(0) && self.moved_at_ms.is_some_and(|moved_ms| now_ms - moved_ms > STALLED_AFTER_MS)
     }
 
     fn status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
@@ -362,48 +271,14 @@ impl PartitionView {
     }
 }
 
-impl std::fmt::Display for Status {
-    /// The status line that is written every ten seconds.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let services: usize = self.judges.iter().map(|judge| judge.services).sum();
-        let templates: usize = self.judges.iter().map(|judge| judge.templates).sum();
-        let episodes: usize = self.judges.iter().map(|judge| judge.open_episodes.len()).sum();
-        match self.lag_records {
-            Some(lag) => write!(f, "lag {lag}")?,
-            None => f.write_str("lag unknown")?,
-        }
-        write!(f, ", {:.0} lines/s", self.lines_per_second)?;
-        for judge in &self.judges {
-            match &judge.judged_until {
-                Some(until) if judge.is_live => write!(f, ", judged until {until}")?,
-                Some(until) => write!(f, ", learning again from the tallies, at {until}")?,
-                None => write!(
-                    f,
-                    ", waiting for partitions ({} of {} reported)",
-                    judge.partitions_reporting, judge.partitions_known
-                )?,
-            }
-        }
-        let cut: Vec<&str> = self.judges.iter().flat_map(|judge| &judge.partitions_cut).map(String::as_str).collect();
-        if !cut.is_empty() {
-            write!(f, ", cut off: {}", cut.join(" "))?;
-        }
-        if self.judges.is_empty() {
-            return f.write_str(", judged by another instance");
-        }
-        write!(f, ", {services} services, {templates} templates, {episodes} open episodes")?;
-        let left = self.judges.iter().map(|judge| judge.warm_up_left_seconds).max().unwrap_or(0);
-        if left > 0 { write!(f, ", warm-up {left} s left") } else { Ok(()) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn who_lags_and_does_not_move_for_a_minute_is_stalled() {
-        let mut view = PartitionView { lag: Some(3), next_offset: 7, moved_at_ms: 1_000, ..PartitionView::default() };
+        let mut view =
+            PartitionView { lag: Some(3), next_offset: 7, moved_at_ms: Some(1_000), ..PartitionView::default() };
         assert!(!view.is_stalled(1_000 + STALLED_AFTER_MS));
         assert!(view.is_stalled(1_001 + STALLED_AFTER_MS));
         view.lag = Some(0);
@@ -430,7 +305,7 @@ mod tests {
         let (view, partition) = (View::default(), Partition::new(crate::record::Topic::new("logs"), 0));
         view.progress(&partition, 7, &Outcomes::default());
         if let Some(mut entry) = view.partitions.get_mut(&partition) {
-            entry.moved_at_ms -= STALLED_AFTER_MS + 1_000;
+            entry.moved_at_ms = Some(uptime_ms() - STALLED_AFTER_MS - 1_000);
         }
         view.lag(&partition, Some(0));
         view.lag(&partition, Some(1));
@@ -444,7 +319,7 @@ mod tests {
         view.progress(&partition, 7, &Outcomes::default());
         assert!(view.stalled().is_empty() && view.is_ready());
         if let Some(mut entry) = view.partitions.get_mut(&partition) {
-            entry.moved_at_ms -= STALLED_AFTER_MS + 1_000;
+            entry.moved_at_ms = Some(uptime_ms() - STALLED_AFTER_MS - 1_000);
         }
         assert_eq!(view.stalled(), [partition]);
         assert!(measured(&view).contains("eddyline_partitions_stalled 1"));

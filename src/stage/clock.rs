@@ -20,10 +20,9 @@ const LEAP_MIN_MS: i64 = 15_000;
 /// A line that is this far ahead of its partition's watermark is not believed: it is counted where the partition stands, as late.
 /// Far above any pause between two lines of one partition, for whoever comes after a pause is ahead, too.
 const AHEAD_MAX_MS: i64 = 30 * 86_400_000;
-/// A partition without lines for this long is idle and moves on by the wall clock.
+/// A partition without lines for this long is idle and moves on by the clock of who reads it, which never goes back or leaps.
 const IDLE_AFTER_MS: i64 = 1_000;
-/// What passes between two looks that are further apart than this is no silence: the broker or this process was away. Nor is
-/// it when the clock went back.
+/// What passes between two looks that are further apart than this is no silence: the broker or this process was away.
 const LOOK_WITHIN_MS: i64 = 3_000;
 /// Who shipped the lines was cut off as well, and comes back later than the readers do: librdkafka, which most shippers use, tries
 /// again every ten seconds. Until then a partition at its end is not idle.
@@ -49,13 +48,13 @@ pub(super) struct PartitionClock {
     last_times: Vec<StreamTime>,
     /// Lines that are far ahead of those.
     leap: Option<Leap>,
-    /// Wall time of the last line, or of the last promise made in its place.
+    /// When the last line came, or of the last promise made in its place.
     moved_at_ms: Option<i64>,
-    /// Wall time at which it was last read, or known to have nothing to read.
+    /// When it was last read, or known to have nothing to read.
     looked_at_ms: Option<i64>,
     idle_since_ms: Option<i64>,
     is_idle: bool,
-    /// Wall time since which the others wait for it without a sign of it.
+    /// Since when the others wait for it without a sign of it.
     waited_for_since_ms: Option<i64>,
     /// First offset that no flush covers yet.
     pub(super) from: Offset,
@@ -141,7 +140,7 @@ impl PartitionClock {
     }
 
     /// Places a line and moves the watermark. O(1).
-    pub(super) fn place(&mut self, time: StreamTime, lateness_ms: i64, wall_ms: i64) -> Placed {
+    pub(super) fn place(&mut self, time: StreamTime, lateness_ms: i64, now_ms: i64) -> Placed {
         let is_behind = self.watermark.is_some_and(|watermark| time.0 < watermark.0.saturating_sub(lateness_ms));
         let is_far = self.watermark.is_some_and(|watermark| time.0 > watermark.0.saturating_add(AHEAD_MAX_MS));
         let late = is_behind || is_far;
@@ -150,8 +149,8 @@ impl PartitionClock {
         if !is_behind {
             self.move_on(time, lateness_ms);
         }
-        self.moved_at_ms = Some(wall_ms);
-        self.looked_at_ms = Some(wall_ms);
+        self.moved_at_ms = Some(now_ms);
+        self.looked_at_ms = Some(now_ms);
         self.waited_for_since_ms = None;
         self.idle_since_ms = None;
         self.is_idle = false;
@@ -196,22 +195,20 @@ impl PartitionClock {
         filled.get((filled.len().saturating_sub(1)) / 2).copied()
     }
 
-    /// The partition has nothing more to read at this wall time. Its promise moves on with the wall clock, and after the
+    /// The partition has nothing more to read at this moment. Its promise moves on with the clock, and after the
     /// patience it holds nobody back.
-    pub(super) fn at_end(&mut self, wall_ms: i64) {
-        // The first look is no gap, and neither is a clock that went back.
-        let since_look_ms = self.looked_at_ms.map_or(-1, |looked_ms| wall_ms.saturating_sub(looked_ms));
-        if !(0..=LOOK_WITHIN_MS).contains(&since_look_ms) {
-            let was_away = since_look_ms > LOOK_WITHIN_MS;
-            let from_ms = wall_ms.saturating_add(if was_away { SHIPPERS_RETURN_WITHIN_MS } else { 0 });
+    pub(super) fn at_end(&mut self, now_ms: i64) {
+        // The first look is no gap.
+        if self.looked_at_ms.is_some_and(|looked_ms| now_ms.saturating_sub(looked_ms) > LOOK_WITHIN_MS) {
+            let from_ms = now_ms.saturating_add(SHIPPERS_RETURN_WITHIN_MS);
             self.moved_at_ms = Some(from_ms);
             self.idle_since_ms = Some(from_ms);
             self.is_idle = false;
         }
-        self.looked_at_ms = Some(wall_ms);
+        self.looked_at_ms = Some(now_ms);
         self.waited_for_since_ms = None;
-        let idle_since_ms = *self.idle_since_ms.get_or_insert(wall_ms);
-        let passed_ms = wall_ms.saturating_sub(*self.moved_at_ms.get_or_insert(wall_ms));
+        let idle_since_ms = *self.idle_since_ms.get_or_insert(now_ms);
+        let passed_ms = now_ms.saturating_sub(*self.moved_at_ms.get_or_insert(now_ms));
         if passed_ms >= IDLE_AFTER_MS
             && let Some(watermark) = self.watermark.or_else(|| self.median())
         {
@@ -219,10 +216,10 @@ impl PartitionClock {
             for time in &mut self.last_times {
                 *time = StreamTime(time.0.saturating_add(passed_ms));
             }
-            self.moved_at_ms = Some(wall_ms);
+            self.moved_at_ms = Some(now_ms);
             self.dirty = true;
         }
-        if wall_ms.saturating_sub(idle_since_ms) >= PATIENCE_MS {
+        if now_ms.saturating_sub(idle_since_ms) >= PATIENCE_MS {
             self.is_idle = true;
             self.dirty = true;
         }
@@ -241,9 +238,9 @@ impl PartitionClock {
 
     /// The same, where the others have to wait for it: not for one of which nothing was read, nor is there nothing to read, for
     /// longer than the patience. Its broker may be away.
-    pub(super) fn waited_for_at(&mut self, wall_ms: i64) -> Option<StreamTime> {
-        let since_ms = if self.is_held { wall_ms } else { *self.waited_for_since_ms.get_or_insert(wall_ms) };
-        self.reading_at().filter(|_| wall_ms.saturating_sub(since_ms) < PATIENCE_MS)
+    pub(super) fn waited_for_at(&mut self, now_ms: i64) -> Option<StreamTime> {
+        let since_ms = if self.is_held { now_ms } else { *self.waited_for_since_ms.get_or_insert(now_ms) };
+        self.reading_at().filter(|_| now_ms.saturating_sub(since_ms) < PATIENCE_MS)
     }
 
     /// Whether it holds nobody back.

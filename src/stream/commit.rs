@@ -110,7 +110,7 @@ pub fn commit_whole<C: Connection>(
     if let Some(foreign) = transaction.offsets.keys().find(|partition| !connection.is_assigned(partition)) {
         return Err(CommitError::Broken(format!("{foreign} is to be committed but is not assigned")));
     }
-    let started = connection.now().running_for;
+    let started = connection.now();
     loop {
         let Err(failure) = connection.send(transaction) else { return outrun_stragglers(connection) };
         let reason = format!("{failure:?}");
@@ -130,7 +130,7 @@ pub fn commit_whole<C: Connection>(
             (false, true) => COMMIT_IN_REBALANCE_FOR,
             (false, false) => COMMIT_FOR,
         };
-        if connection.now().running_for.saturating_sub(started) >= limit {
+        if connection.now().saturating_sub(started) >= limit {
             return Err(CommitError::Broken(reason));
         }
         if !in_rebalance && connection.poll_paused()? {
@@ -196,7 +196,7 @@ fn resolve_doubt<C: Connection>(
 mod tests {
     use super::*;
     use crate::record::{Offset, Topic};
-    use crate::stream::log::{Now, Rebalance, Retained, Taker};
+    use crate::stream::log::{Rebalance, Retained, Taker};
 
     /// A connection whose sends end as they are told to, and which knows what was committed.
     struct Scripted {
@@ -233,8 +233,8 @@ mod tests {
     }
 
     impl Log for Scripted {
-        fn now(&self) -> Now {
-            Now { wall_ms: 0, running_for: Duration::from_secs(self.sent as u64) }
+        fn now(&self) -> Duration {
+            Duration::from_secs(self.sent as u64)
         }
         fn poll(&mut self, _: Duration, _: &mut Taker<'_>) -> Result<usize, CommitError> {
             Ok(0)

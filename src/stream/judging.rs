@@ -45,7 +45,7 @@ struct Judged {
 
 impl Judged {
     /// Says how far a first start in the past has come, and at its end what was not published.
-    fn say_history(&mut self, partition: &Partition, was_live: bool, wall_ms: i64) {
+    fn say_history(&mut self, partition: &Partition, was_live: bool, now_ms: i64) {
         if let Some(withheld) = self.judge.withheld().filter(|_| !was_live) {
             info!(%partition,
                 "going live: of the time before it would have paged {} times ({} critical, {} error, {} warning), with {} notices",
@@ -53,10 +53,10 @@ impl Judged {
                 withheld.of(Severity::Warning), withheld.of(Severity::Info));
         }
         let Some(live_from) = self.judge.goes_live_at() else { return };
-        if wall_ms.abs_diff(self.history_said_at_ms) < HISTORY_EVERY_MS {
+        if now_ms.abs_diff(self.history_said_at_ms) < HISTORY_EVERY_MS {
             return;
         }
-        self.history_said_at_ms = wall_ms;
+        self.history_said_at_ms = now_ms;
         match self.judge.judged_until() {
             Some(second) => info!(%partition, judged_until = rfc3339(second.end()), goes_live_at = rfc3339(live_from),
                 to_go_s = live_from.second().since(second), "learning from the past, publishing nothing"),
@@ -155,7 +155,7 @@ impl Task for Judging {
         self.outputs.clear();
     }
 
-    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, now_ms: i64) -> Result<(), String> {
         let Some(judged) = self.judges.get_mut(partition) else { return Ok(()) };
         let offset = incoming.record.offset;
         // What a client hands out again, after a pause or a rebalance, is judged already.
@@ -193,7 +193,7 @@ impl Task for Judging {
             self.metrics.gap();
         }
         if is_live {
-            judged.say_history(partition, was_live, wall_ms);
+            judged.say_history(partition, was_live, now_ms);
             for message in &self.messages {
                 self.metrics.message(message);
                 let records =
@@ -208,13 +208,13 @@ impl Task for Judging {
         if is_live {
             self.metrics.cut(&cut_before, judged.judge.cut());
             self.metrics.unsuitable(&unsuitable_before, judged.judge.scorer().catalogue().unsuitable());
-            let cuts = judged.unheard.look(wall_ms, || judged.judge.holding_back());
+            let cuts = judged.unheard.look(now_ms, || judged.judge.holding_back());
             if !cuts.is_empty() {
                 self.outputs.push(record_of(cuts, partition));
             }
         }
-        if wall_ms.abs_diff(self.shown_at_ms) >= SHOW_EVERY_MS {
-            self.shown_at_ms = wall_ms;
+        if now_ms.abs_diff(self.shown_at_ms) >= SHOW_EVERY_MS {
+            self.shown_at_ms = now_ms;
             self.view.judge(partition, &judged.judge, is_live);
         }
         Ok(())
@@ -222,7 +222,7 @@ impl Task for Judging {
 
     fn set_aside(&mut self, _: &Partition, _: &Incoming<'_>, _: &str) {}
 
-    fn at_end(&mut self, partition: &Partition, _wall_ms: i64) {
+    fn at_end(&mut self, partition: &Partition, _now_ms: i64) {
         if let Some(judged) = self.judges.get(partition) {
             self.view.judge(partition, &judged.judge, judged.position >= judged.live_from);
         }

@@ -101,19 +101,10 @@ pub enum CommitError {
 /// Who takes records; breaks off after one that is the last for now.
 pub type Taker<'t> = dyn FnMut(&Partition, &Incoming<'_>) -> ControlFlow<()> + 't;
 
-/// What the clocks of the log's world say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// The wall clock, in milliseconds since 1970. It may jump.
-    pub wall_ms: i64,
-    /// How long the log is in use, by a clock that never goes back.
-    pub running_for: Duration,
-}
-
 /// A log that is read by a group and written in transactions.
 pub trait Log {
-    /// The time. A worker knows no other, so that a simulated log brings its own.
-    fn now(&self) -> Now;
+    /// The time, by a clock that never goes back. A worker knows no other, so that a simulated log brings its own.
+    fn now(&self) -> Duration;
 
     /// Hands out records until `wait` has passed without any, a rebalance is due, enough were handed out, or who takes them
     /// breaks off. Returns how many were.

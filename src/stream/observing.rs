@@ -170,8 +170,8 @@ impl Task for Observing {
         self.has_set_aside = true;
     }
 
-    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
-        let Some(outcome) = self.observer.record(partition, &incoming.record, wall_ms) else {
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, now_ms: i64) -> Result<(), String> {
+        let Some(outcome) = self.observer.record(partition, &incoming.record, now_ms) else {
             self.metrics.passed_over();
             return Ok(());
         };
@@ -179,12 +179,12 @@ impl Task for Observing {
         Ok(())
     }
 
-    fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
-        self.observer.at_end(partition, wall_ms);
+    fn at_end(&mut self, partition: &Partition, now_ms: i64) {
+        self.observer.at_end(partition, now_ms);
     }
 
-    fn ahead(&mut self, wall_ms: i64) -> Vec<Partition> {
-        let slowest = self.observer.slowest(wall_ms);
+    fn ahead(&mut self, now_ms: i64) -> Vec<Partition> {
+        let slowest = self.observer.slowest(now_ms);
         let elsewhere = self.pace.tell(self.thread, slowest);
         self.observer.ahead(slowest.into_iter().chain(elsewhere).min())
     }

@@ -11,7 +11,7 @@ use super::kafka::{KafkaLog, Role, TopicStore};
 use super::snapshot::SnapshotStore;
 use super::{DirectoryStore, Judging, Observing, Pace, Snapshotter, Task, Worker, WorkerError};
 use crate::config::Config;
-use crate::ops::{Stop, View, wall_clock_ms};
+use crate::ops::{Stop, View, uptime_ms, wall_clock_ms};
 use crate::record::{StreamTime, Topic};
 
 /// The pause before connecting anew, at first and at most.
@@ -122,7 +122,7 @@ fn supervise<T: Task>(
     let mut fencings = Fencings::default();
     while !shared.stop.is_requested() {
         let started = Instant::now();
-        heartbeat.store(wall_clock_ms(), Ordering::Relaxed);
+        heartbeat.store(uptime_ms(), Ordering::Relaxed);
         let (config, view, stop) = (&shared.config, Arc::clone(&shared.view), shared.stop.clone());
         let log = KafkaLog::join(&config.kafka, role.clone(), topics, config.shares(), view, stop);
         let ended = match log {

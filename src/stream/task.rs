@@ -21,21 +21,21 @@ pub trait Task {
     /// The assignment is lost: whatever was not committed is read again by somebody else.
     fn drop_all(&mut self);
 
-    /// One record.
+    /// One record, read at this moment of a clock that never goes back, in milliseconds.
     ///
     /// # Errors
     /// Where going on would publish something wrong; says what to do.
-    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String>;
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, now_ms: i64) -> Result<(), String>;
 
     /// A record on which it panicked when it was read before, with what the panic said. It is accounted for, and nothing else
     /// is done with it. Never called where it [sets nothing aside](Self::SETS_ASIDE).
     fn set_aside(&mut self, partition: &Partition, incoming: &Incoming<'_>, panic: &str);
 
     /// A partition has nothing more to read.
-    fn at_end(&mut self, partition: &Partition, wall_ms: i64);
+    fn at_end(&mut self, partition: &Partition, now_ms: i64);
 
-    /// The partitions that are so far ahead of the others in log time that they have to wait, at this wall time.
-    fn ahead(&mut self, wall_ms: i64) -> Vec<Partition>;
+    /// The partitions that are so far ahead of the others in log time that they have to wait, at this moment.
+    fn ahead(&mut self, now_ms: i64) -> Vec<Partition>;
 
     /// Whether it has gathered so much that it must be committed before anything else is read.
     fn is_full(&self) -> bool;

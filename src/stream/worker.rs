@@ -78,7 +78,7 @@ pub struct Worker<L, T> {
 impl<L: Log, T: Task> Worker<L, T> {
     /// A worker that runs until `stop` is requested and tells through `heartbeat_ms` when it last went round.
     pub fn new(log: L, task: T, stop: Stop, heartbeat_ms: Arc<AtomicI64>) -> Self {
-        let committed_at = log.now().running_for;
+        let committed_at = log.now();
         Self {
             log,
             task,
@@ -117,13 +117,13 @@ impl<L: Log, T: Task> Worker<L, T> {
     /// # Errors
     /// As [`Worker::run`].
     pub fn round(&mut self) -> Result<(), WorkerError> {
-        self.heartbeat_ms.store(self.log.now().wall_ms, Ordering::Relaxed);
+        self.heartbeat_ms.store(self.now_ms(), Ordering::Relaxed);
         self.rebalance()?;
-        let wall_ms = self.log.now().wall_ms;
+        let now_ms = self.now_ms();
         let (task, partitions, mut failure) = (&mut self.task, &self.partitions, None);
         let polled = self.log.poll(POLL_WAIT, &mut |partition, incoming| {
             let poison = partitions.get(partition).and_then(Option::as_ref);
-            failure = take(task, partition, incoming, poison, wall_ms).err().map(|reason| (partition.clone(), reason));
+            failure = take(task, partition, incoming, poison, now_ms).err().map(|reason| (partition.clone(), reason));
             if failure.is_some() || task.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match failure {
@@ -136,13 +136,13 @@ impl<L: Log, T: Task> Worker<L, T> {
             Err(error) => self.settle(Err(error))?,
         }
         for partition in self.log.at_end() {
-            self.task.at_end(&partition, self.log.now().wall_ms);
+            self.task.at_end(&partition, self.now_ms());
         }
-        let ahead = self.task.ahead(self.log.now().wall_ms);
+        let ahead = self.task.ahead(self.now_ms());
         let held = self.log.hold(&ahead);
         self.settle(held)?;
         // What a rebalance came before is still to be committed.
-        let since_commit = self.log.now().running_for.saturating_sub(self.committed_at);
+        let since_commit = self.log.now().saturating_sub(self.committed_at);
         if !self.transaction.is_empty() || self.task.is_due(since_commit, self.caught_up) {
             let committed = self.commit(false);
             if committed.is_ok() {
@@ -151,6 +151,10 @@ impl<L: Log, T: Task> Worker<L, T> {
             self.settle(committed)?;
         }
         Ok(())
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.log.now().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Handles the rebalances that wait.
@@ -262,12 +266,12 @@ impl<L: Log, T: Task> Worker<L, T> {
             if self.transaction.is_empty() {
                 break;
             }
-            let started = self.log.now().running_for;
+            let started = self.log.now();
             self.log.commit(&self.transaction, in_rebalance)?;
-            self.commit_seconds.record(self.log.now().running_for.saturating_sub(started));
+            self.commit_seconds.record(self.log.now().saturating_sub(started));
             self.transaction.clear();
         }
-        self.committed_at = self.log.now().running_for;
+        self.committed_at = self.log.now();
         Ok(())
     }
 }
@@ -278,7 +282,7 @@ fn take<T: Task>(
     partition: &Partition,
     incoming: &Incoming<'_>,
     poison: Option<&Poison>,
-    wall_ms: i64,
+    now_ms: i64,
 ) -> Result<(), Failure> {
     let offset = incoming.record.offset;
     if let Some(poison) = poison.filter(|poison| poison.offset == offset) {
@@ -286,7 +290,7 @@ fn take<T: Task>(
         return Ok(());
     }
     // Whatever a panic leaves of the task's state is dropped, so nobody sees it.
-    match catch_unwind(AssertUnwindSafe(|| task.record(partition, incoming, wall_ms))) {
+    match catch_unwind(AssertUnwindSafe(|| task.record(partition, incoming, now_ms))) {
         Ok(taken) => taken.map_err(Failure::Permanent),
         Err(panic) => Err(Failure::Panic(Poison { offset, text: text_of(panic.as_ref()) })),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eddyline::record::{Offset, Partition, Record, TimeBasis};
 use eddyline::stream::commit::{Connection, Failure, commit_whole};
-use eddyline::stream::{CommitError, Committed, Incoming, Log, Now, Rebalance, Retained, Taker, Transaction};
+use eddyline::stream::{CommitError, Committed, Incoming, Log, Rebalance, Retained, Taker, Transaction};
 
 use super::cluster::Cluster;
 use super::group::Told;
@@ -60,7 +60,6 @@ pub struct Client {
     is_answering: bool,
     is_lost: bool,
     is_dead: bool,
-    joined_at_ms: i64,
     looked_at_ms: i64,
 }
 
@@ -89,7 +88,6 @@ impl Client {
             is_answering: false,
             is_lost: false,
             is_dead: false,
-            joined_at_ms: now_ms,
             looked_at_ms: now_ms,
         })
     }
@@ -305,10 +303,8 @@ impl Client {
 }
 
 impl Log for Client {
-    fn now(&self) -> Now {
-        let world = self.world();
-        let running_for = Duration::from_millis(u64::try_from(world.now_ms - self.joined_at_ms).unwrap());
-        Now { wall_ms: world.wall_ahead_ms + world.now_ms, running_for }
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.world().now_ms.unsigned_abs())
     }
 
     fn poll(&mut self, _: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {

@@ -131,15 +131,15 @@ impl<T: Task> Task for Bent<T> {
         }
     }
 
-    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, wall_ms: i64) -> Result<(), String> {
+    fn record(&mut self, partition: &Partition, incoming: &Incoming<'_>, now_ms: i64) -> Result<(), String> {
         if self.mutant == Some(Mutant::ForgetsACut) && T::NAME == "judge" {
             let mut flush = Flush::decode(incoming.record.value.unwrap_or_default()).unwrap();
             flush.cuts.clear();
             let value = flush.encode();
             let record = Record { value: Some(&value), ..incoming.record };
-            return self.task.record(partition, &Incoming { record, key: None, headers: &Vec::new }, wall_ms);
+            return self.task.record(partition, &Incoming { record, key: None, headers: &Vec::new }, now_ms);
         }
-        let taken = self.task.record(partition, incoming, wall_ms);
+        let taken = self.task.record(partition, incoming, now_ms);
         if T::SETS_ASIDE && incoming.record.value.is_some_and(is_poison) {
             self.has_panicked = true;
             // In the middle of it: the task has changed, and does not come to its end. Nobody needs to be told.
@@ -154,12 +154,12 @@ impl<T: Task> Task for Bent<T> {
         }
     }
 
-    fn at_end(&mut self, partition: &Partition, wall_ms: i64) {
-        self.task.at_end(partition, wall_ms);
+    fn at_end(&mut self, partition: &Partition, now_ms: i64) {
+        self.task.at_end(partition, now_ms);
     }
 
-    fn ahead(&mut self, wall_ms: i64) -> Vec<Partition> {
-        self.task.ahead(wall_ms)
+    fn ahead(&mut self, now_ms: i64) -> Vec<Partition> {
+        self.task.ahead(now_ms)
     }
 
     fn is_due(&self, since_commit: Duration, caught_up: bool) -> bool {

@@ -17,10 +17,10 @@ use super::record::record_of;
 use super::refusal::{failed, missing_right};
 use super::{Role, client, describe, native};
 use crate::config::{Kafka, Shares};
-use crate::ops::{Stop, View, wall_clock_ms};
+use crate::ops::{Stop, View, uptime};
 use crate::record::{Offset, Partition, StreamTime};
 use crate::stream::commit::{Connection, commit_whole};
-use crate::stream::log::{CommitError, Committed, Incoming, Log, Now, Rebalance, Retained, Taker, Transaction};
+use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Retained, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
@@ -47,7 +47,6 @@ pub struct KafkaLog {
     last_read: usize,
     view: Arc<View>,
     pub(super) stop: Stop,
-    joined_at: Instant,
     begin: Option<StreamTime>,
 }
 
@@ -88,7 +87,6 @@ impl KafkaLog {
             last_read: 0,
             view,
             stop,
-            joined_at: Instant::now(),
             begin: None,
         };
         log.consumer.subscribe(topics).map_err(|error| log.broken(&error))?;
@@ -240,8 +238,8 @@ pub(super) fn first_since<C: ConsumerContext>(
 }
 
 impl Log for KafkaLog {
-    fn now(&self) -> Now {
-        Now { wall_ms: wall_clock_ms(), running_for: self.joined_at.elapsed() }
+    fn now(&self) -> Duration {
+        uptime()
     }
 
     fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::record::{Record, Topic};
-use crate::stream::log::{Committed, Now, Retained};
+use crate::stream::log::{Committed, Retained};
 
 fn partition() -> Partition {
     Partition::new(Topic::new("logs"), 0)
@@ -19,8 +19,8 @@ struct TenRecords {
 }
 
 impl Log for TenRecords {
-    fn now(&self) -> Now {
-        Now { wall_ms: 0, running_for: Duration::ZERO }
+    fn now(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn poll(&mut self, _: Duration, each: &mut crate::stream::Taker<'_>) -> Result<usize, CommitError> {
