@@ -205,6 +205,11 @@ impl Episode {
         self.severity = self.severity.max(reached);
     }
 
+    /// How many services take part, those that it does not name among them.
+    pub fn services_total(&self) -> usize {
+        self.services.total()
+    }
+
     /// In how many of its services there are errors.
     pub fn services_with_errors(&self) -> usize {
         self.services.with_errors()

@@ -121,6 +121,8 @@ pub struct Message {
     pub opened: Second,
     /// The services and when each was first found, the most probable origin first; never empty.
     pub services: Vec<(Arc<str>, Second)>,
+    /// How many services have evidence, those that are not named among them.
+    pub services_total: usize,
     /// In how many of them there are errors.
     pub services_with_errors: usize,
     /// The most telling symptom, of the first service.
@@ -193,6 +195,7 @@ impl Message {
             ended: episode.ended(),
             opened: episode.opened,
             services: services.iter().map(|&(service, found)| (Arc::clone(&service.name), found)).collect(),
+            services_total: episode.services_total(),
             services_with_errors: episode.services_with_errors(),
             others: symptoms
                 .iter()

@@ -1,14 +1,17 @@
 //! Which services take part in an episode, and which of them is the origin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::record::{Second, Service};
 use crate::score::{Finding, Kind, Severity};
 
 /// How many services an episode names.
 pub const SERVICES_MAX: usize = 10;
+/// How many more it counts: as many as are known at all.
+const OTHERS_MAX: usize = crate::score::SERVICES_MAX;
 /// Services whose first findings lie within this many seconds began together.
 const TOGETHER_S: i64 = 5;
 
@@ -21,10 +24,12 @@ struct Part {
     has_new_errors: bool,
 }
 
-/// The services of an episode; they only grow, up to [`SERVICES_MAX`].
+/// The services of an episode; they only grow, up to [`SERVICES_MAX`]. Those beyond are counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Parts {
     parts: BTreeMap<Service, Part>,
+    /// Hashes of the others.
+    others: BTreeSet<u64>,
 }
 
 impl Parts {
@@ -32,6 +37,9 @@ impl Parts {
     pub(super) fn add(&mut self, finding: &Finding) -> bool {
         let service = &finding.feature.service;
         if self.parts.len() >= SERVICES_MAX && !self.parts.contains_key(service) {
+            if self.others.len() < OTHERS_MAX {
+                self.others.insert(hash(service));
+            }
             return false;
         }
         let start = Part { found: finding.second, surprise: 0.0, has_errors: false, has_new_errors: false };
@@ -48,9 +56,14 @@ impl Parts {
         self.parts.contains_key(service)
     }
 
-    /// How many there are.
+    /// How many are named.
     pub(super) fn count(&self) -> usize {
         self.parts.len()
+    }
+
+    /// How many there are, named or not.
+    pub(super) fn total(&self) -> usize {
+        self.parts.len() + self.others.len()
     }
 
     /// In how many of them there are lines of error level among the evidence.
@@ -70,4 +83,9 @@ impl Parts {
         });
         services.into_iter().map(|(service, part)| (service, part.found)).collect()
     }
+}
+
+fn hash(service: &Service) -> u64 {
+    let environment = service.environment.as_deref().map_or(0, |name| xxh3_64_with_seed(name.as_bytes(), 1));
+    xxh3_64_with_seed(service.name.as_bytes(), environment)
 }

@@ -63,7 +63,7 @@ fn ending(message: &Message, reason: Reason) -> Vec<String> {
         moment(message.ended.start()),
         counted(&message.lines.to_string(), "line"),
         counted(&message.symptoms.to_string(), "symptom"),
-        counted(&message.services.len().to_string(), "service"),
+        counted(&message.services_total.to_string(), "service"),
     );
     vec![format!("{}.", summary(message)), range, meaning.into(), took, fates(message), history(message)]
 }
@@ -166,7 +166,8 @@ fn normal(message: &Message, nearest: &NearestCluster) -> String {
     );
     for (word, texts) in [("more than in it", &nearest.added), ("missing", &nearest.missing)] {
         if !texts.is_empty() {
-            text.push_str(&format!("; {word}: {}", listed(&texts.iter().map(quote).collect::<Vec<_>>(), 3)));
+            let quotes: Vec<String> = texts.iter().map(quote).collect();
+            text.push_str(&format!("; {word}: {}", listed(&quotes, 3, quotes.len())));
         }
     }
     text + "."

@@ -110,7 +110,7 @@ fn aftermath(message: &Message) -> String {
     let mut text = String::new();
     let others: Vec<String> = message.services.iter().skip(1).map(|(name, _)| named(name)).collect();
     if !others.is_empty() {
-        text.push_str(&format!("; also {}", listed(&others, 3)));
+        text.push_str(&format!("; also {}", listed(&others, 3, message.services_total - 1)));
     }
     if let (Some(past), Status::Trigger | Status::Update { .. }) = (&message.recurrence, &message.status) {
         let ago = span(message.started.since(past.last_started));

@@ -134,10 +134,10 @@ pub(super) fn counted(count: &str, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// `a`, `a and b`, `a, b and 3 more`.
-pub(super) fn listed(names: &[String], shown_max: usize) -> String {
+/// `a`, `a and b`, `a, b and 3 more`: these names of so many.
+pub(super) fn listed(names: &[String], shown_max: usize, total: usize) -> String {
     let shown = names.get(..shown_max.min(names.len())).unwrap_or_default();
-    match (shown, names.len() - shown.len()) {
+    match (shown, total.saturating_sub(shown.len())) {
         (_, more @ 1..) => format!("{} and {more} more", shown.join(", ")),
         ([first @ .., last], 0) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
         _ => shown.concat(),
@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(shortened("abcdef", 4), "abc…");
         assert_eq!(clean("a\nb\u{0}c\u{202e}d"), "a b c d");
         let names = ["a", "b", "c", "d"].map(String::from);
-        assert_eq!([1, 2, 4].map(|n| listed(&names[..n], 3)), ["a", "a and b", "a, b, c and 1 more"]);
+        assert_eq!([1, 2, 4].map(|n| listed(&names[..n], 3, n)), ["a", "a and b", "a, b, c and 1 more"]);
+        assert_eq!(listed(&names, 3, 1_099), "a, b, c and 1096 more");
     }
 }
