@@ -17,7 +17,7 @@ use crate::stream::log::{CommitError, Committed, Transaction};
 
 impl Connection for KafkaLog {
     fn is_assigned(&self, partition: &Partition) -> bool {
-        self.index_of(partition).is_some()
+        self.assigned.contains(partition)
     }
 
     fn send(&mut self, transaction: &Transaction) -> Result<(), Failure> {
@@ -77,7 +77,7 @@ impl Connection for KafkaLog {
     }
 
     fn poll_paused(&mut self) -> Result<bool, CommitError> {
-        let list = self.list_of_read();
+        let list = self.assigned.list_of_read();
         self.consumer.pause(&list).map_err(|error| self.broken(&error))?;
         let polled = self.consumer.poll(Duration::ZERO).map(|polled| polled.map(drop));
         self.consumer.resume(&list).map_err(|error| self.broken(&error))?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{debug, error};
 
+use super::assigned::Assigned;
 use super::consumer::Events;
 use super::producer::Transactions;
 use super::record::record_of;
@@ -24,9 +25,6 @@ use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Retai
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
-/// So many statistics in a row, one a second, a partition may not be fetched though its broker is there: librdkafka tells only once why
-/// it stopped, and whoever missed that would wait for ever.
-const NOT_FETCHED_MAX: u32 = 10;
 /// How long a question to the cluster may take.
 pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -37,25 +35,16 @@ pub struct KafkaLog {
     pub(super) consumer: BaseConsumer<Events>,
     pub(super) transactions: Option<Transactions>,
     topics: Vec<String>,
-    assigned: Vec<Assigned>,
+    pub(super) assigned: Assigned,
     /// As which member of the group the partitions were assigned.
     ///
     /// Who is put out while it joins again, as after a network that stood still for longer than the session, is let in as another member by
     /// librdkafka without being told to give anything up (2.12: `JoinGroup` with `UNKNOWN_MEMBER_ID`, cooperative), though others read its partitions by
     /// then, and brokers look at members only, not at whose a partition is. So what was read as one member is not committed as another.
     pub(super) member: Option<String>,
-    last_read: usize,
     view: Arc<View>,
     pub(super) stop: Stop,
-    begin: Option<StreamTime>,
-}
-
-struct Assigned {
-    partition: Partition,
-    is_held: bool,
-    read_since_statistics: bool,
-    /// In how many statistics in a row its broker was there and nobody fetched it.
-    not_fetched: u32,
+    pub(super) begin: Option<StreamTime>,
 }
 
 impl KafkaLog {
@@ -82,9 +71,8 @@ impl KafkaLog {
             consumer,
             transactions: Some(transactions),
             topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
-            assigned: Vec::new(),
+            assigned: Assigned::default(),
             member: None,
-            last_read: 0,
             view,
             stop,
             begin: None,
@@ -102,55 +90,6 @@ impl KafkaLog {
     pub fn beginning_at(mut self, begin: Option<StreamTime>) -> Self {
         self.begin = begin;
         self
-    }
-
-    /// What there is of a partition of which nothing is committed, from the first that is still there or the time to begin at.
-    fn beginning(&self, partition: &Partition) -> Result<Retained, CommitError> {
-        let there = self.retained(partition, Offset(0), Instant::now())?;
-        let Some(begin) = self.begin else { return Ok(there) };
-        let found = self.while_passing(|| first_since(&self.consumer, partition, begin.0))?;
-        Ok(Retained { first: found.map_or(there.end, |found| found.max(there.first)), ..there })
-    }
-
-    /// What there is of a partition. A broker that has just started may not know yet how
-    /// far a partition goes, so an end before what was committed is not believed before the patience is over.
-    fn retained(&self, partition: &Partition, committed: Offset, patience: Instant) -> Result<Retained, CommitError> {
-        let (topic, number) = (partition.topic.name(), partition.number);
-        loop {
-            let (first, end) = self.while_passing(|| self.consumer.fetch_watermarks(topic, number, QUERY_TIMEOUT))?;
-            if end >= committed.0 || Instant::now() >= patience {
-                return Ok(Retained { first: Offset(first), end: Offset(end) });
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    /// Asks again for a while: a partition that is new, or moves to another broker, has no leader for a moment.
-    fn while_passing<T>(&self, ask: impl Fn() -> KafkaResult<T>) -> Result<T, CommitError> {
-        let started = Instant::now();
-        loop {
-            let error = match ask() {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let is_passing = matches!(
-                error.rdkafka_error_code(),
-                Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
-            );
-            if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
-                return Err(self.broken(&error));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// The partitions that are read: assigned and not held.
-    pub(super) fn list_of_read(&self) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for assigned in self.assigned.iter().filter(|assigned| !assigned.is_held) {
-            list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
-        }
-        list
     }
 
     fn topics(&self) -> Vec<&str> {
@@ -184,57 +123,17 @@ impl KafkaLog {
         }
         Ok(list)
     }
-
-    pub(super) fn index_of(&self, partition: &Partition) -> Option<usize> {
-        index_of(&self.assigned, self.last_read, partition.topic.name(), partition.number)
-    }
 }
 
-/// Consecutive messages are mostly of one partition.
-fn index_of(assigned: &[Assigned], last: usize, topic: &str, number: i32) -> Option<usize> {
-    let is_it = |assigned: &Assigned| assigned.partition.number == number && assigned.partition.topic.name() == topic;
-    if assigned.get(last).is_some_and(is_it) {
-        return Some(last);
-    }
-    let wanted = (topic, number);
-    assigned.binary_search_by(|a| (a.partition.topic.name(), a.partition.number).cmp(&wanted)).ok()
-}
-
-fn hand_out(
-    message: &BorrowedMessage<'_>,
-    assigned: &mut [Assigned],
-    last_read: &mut usize,
-    each: &mut Taker<'_>,
-) -> ControlFlow<()> {
-    let Some(index) = index_of(assigned, *last_read, message.topic(), message.partition()) else {
+fn hand_out(message: &BorrowedMessage<'_>, assigned: &mut Assigned, each: &mut Taker<'_>) -> ControlFlow<()> {
+    let Some(partition) = assigned.read(message.topic(), message.partition()) else {
         return ControlFlow::Continue(());
     };
-    let Some(assigned) = assigned.get_mut(index) else { return ControlFlow::Continue(()) };
-    *last_read = index;
-    assigned.read_since_statistics = true;
     let headers = || match message.headers() {
         Some(headers) => headers.iter().map(|header| (header.key, header.value)).collect(),
         None => Vec::new(),
     };
-    each(&assigned.partition, &Incoming { record: record_of(message), key: message.key(), headers: &headers })
-}
-
-/// The first offset whose record has this timestamp or a later one; `None` where there is none yet.
-pub(super) fn first_since<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    partition: &Partition,
-    time_ms: i64,
-) -> KafkaResult<Option<Offset>> {
-    let (topic, number) = (partition.topic.name(), partition.number);
-    let mut asked = TopicPartitionList::new();
-    asked.add_partition_offset(topic, number, KafkaOffset::Offset(time_ms.max(0)))?;
-    let answer = consumer.offsets_for_times(asked, QUERY_TIMEOUT)?;
-    let Some(element) = answer.find_partition(topic, number) else { return Ok(None) };
-    element.error()?;
-    Ok(match element.offset() {
-        KafkaOffset::Offset(offset) => Some(Offset(offset)),
-        _ => None,
-    })
+    each(partition, &Incoming { record: record_of(message), key: message.key(), headers: &headers })
 }
 
 impl Log for KafkaLog {
@@ -243,10 +142,9 @@ impl Log for KafkaLog {
     }
 
     fn poll(&mut self, wait: Duration, each: &mut Taker<'_>) -> Result<usize, CommitError> {
-        if let Some(stuck) = self.assigned.iter().find(|assigned| assigned.not_fetched >= NOT_FETCHED_MAX) {
+        if let Some(partition) = self.assigned.not_fetched() {
             return Err(CommitError::Broken(format!(
-                "{} is assigned, its broker is there, and it is not fetched",
-                stuck.partition
+                "{partition} is assigned, its broker is there, and it is not fetched"
             )));
         }
         let mut count = 0;
@@ -254,7 +152,7 @@ impl Log for KafkaLog {
             match self.consumer.poll(if count == 0 { wait } else { Duration::ZERO }) {
                 Some(Ok(message)) => {
                     count += 1;
-                    if hand_out(&message, &mut self.assigned, &mut self.last_read, each).is_break() {
+                    if hand_out(&message, &mut self.assigned, each).is_break() {
                         break;
                     }
                 }
@@ -314,16 +212,7 @@ impl Log for KafkaLog {
             self.consumer.assign(&list).map_err(|error| self.broken(&error))?;
         }
         self.consumer.context().answered();
-        for (partition, _) in positions {
-            self.assigned.push(Assigned {
-                partition: partition.clone(),
-                is_held: false,
-                read_since_statistics: true,
-                not_fetched: 0,
-            });
-        }
-        self.assigned.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
-        self.assigned.dedup_by(|a, b| a.partition == b.partition);
+        self.assigned.add(positions.iter().map(|(partition, _)| partition));
         Ok(())
     }
 
@@ -348,10 +237,10 @@ impl Log for KafkaLog {
                 list.add_partition(partition.topic.name(), partition.number);
             }
             self.consumer.incremental_unassign(&list).map_err(|error| self.broken(&error))?;
-            self.assigned.retain(|assigned| !partitions.contains(&assigned.partition));
+            self.assigned.remove(partitions);
         } else {
             self.consumer.unassign().map_err(|error| self.broken(&error))?;
-            self.assigned.clear();
+            self.assigned = Assigned::default();
         }
         self.consumer.context().answered();
         Ok(())
@@ -361,29 +250,17 @@ impl Log for KafkaLog {
         let Some(positions) = self.consumer.context().take_positions() else { return Vec::new() };
         let mut at_end = Vec::new();
         for position in positions {
-            let Some(index) = self.index_of(&position.partition) else { continue };
-            let Some(assigned) = self.assigned.get_mut(index) else { continue };
+            let Some(ends) = self.assigned.tell(&position) else { continue };
             self.view.lag(&position.partition, position.lag);
-            // A partition that waits is not asked whether there is more.
-            if position.at_end && !assigned.is_held && !assigned.read_since_statistics {
+            if ends {
                 at_end.push(position.partition);
             }
-            assigned.read_since_statistics = false;
-            assigned.not_fetched = if position.is_fetched { 0 } else { assigned.not_fetched + 1 };
         }
         at_end
     }
 
     fn hold(&mut self, partitions: &[Partition]) -> Result<(), CommitError> {
-        let (mut paused, mut resumed) = (TopicPartitionList::new(), TopicPartitionList::new());
-        for assigned in &mut self.assigned {
-            let is_held = partitions.contains(&assigned.partition);
-            if is_held != assigned.is_held {
-                assigned.is_held = is_held;
-                let list = if is_held { &mut paused } else { &mut resumed };
-                list.add_partition(assigned.partition.topic.name(), assigned.partition.number);
-            }
-        }
+        let (paused, resumed) = self.assigned.hold(partitions);
         if paused.count() > 0 {
             self.consumer.pause(&paused).map_err(|error| self.broken(&error))?;
         }

@@ -1,5 +1,6 @@
 //! The log that is Kafka: one consumer of a group and one transactional producer, on one thread.
 
+mod assigned;
 mod client;
 mod commit;
 mod consumer;
@@ -15,6 +16,7 @@ mod producer;
 mod publisher;
 mod record;
 mod refusal;
+mod retained;
 pub mod sample;
 mod snapshots;
 mod together;

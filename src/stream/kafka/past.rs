@@ -9,7 +9,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 
-use super::log::{QUERY_TIMEOUT, first_since};
+use super::log::QUERY_TIMEOUT;
+use super::retained::first_since;
 use super::{Role, client, describe};
 use crate::config::Kafka;
 use crate::record::{Offset, Partition, Topic};
