@@ -199,12 +199,15 @@ impl Client {
             asked.add_partition(topic, partition);
         }
         let consumer = self.consumer(Isolation::Committed, group);
-        // A broker takes a moment until it keeps a group that is new.
-        let answer =
-            eventually("the group's coordinator", LIMIT, || match consumer.committed_offsets(asked.clone(), LIMIT) {
-                Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotCoordinator)) => Err("not yet".to_owned()),
+        // A broker takes a moment until it keeps a group that is new, and a question that it got while it was busy is asked again.
+        let answer = eventually("the group's coordinator", LIMIT * 2, || {
+            match consumer.committed_offsets(asked.clone(), LIMIT / 3) {
+                Err(KafkaError::MetadataFetch(
+                    code @ (RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::OperationTimedOut),
+                )) => Err(code.to_string()),
                 answer => Ok(answer.unwrap()),
-            });
+            }
+        });
         let offset = |offset: Offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
         answer.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect()
     }
