@@ -1,5 +1,7 @@
 //! What headers consist of: words, groups in brackets, separators, names of loggers, source lines.
 
+use crate::lanes::{Lane, Mask, position};
+
 /// The longest element of a header, in bytes.
 const ELEMENT_BYTES_MAX: usize = 160;
 
@@ -145,19 +147,15 @@ fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
 /// The word that a text begins with; `None` where it begins with a blank, or the word is too long.
 #[inline]
 pub(super) fn word(text: &str) -> Option<Word<'_>> {
-    let (mut classes, mut end) = (0, 0);
-    for byte in text.bytes().take(ELEMENT_BYTES_MAX) {
-        let class = class::of(byte);
-        if class == class::BLANK {
-            break;
-        }
-        classes |= class;
-        end += 1;
-    }
-    if end == 0 || (end == ELEMENT_BYTES_MAX && text.as_bytes().get(end).is_some()) {
+    let bytes = text.as_bytes();
+    let near = bytes.get(..ELEMENT_BYTES_MAX).unwrap_or(bytes);
+    let blank = position(near, |lane| lane.equal(b' ') | lane.equal(b'\t'));
+    let end = blank.unwrap_or(near.len());
+    if end == 0 || (blank.is_none() && near.len() < bytes.len()) {
         return None;
     }
     let (text, rest) = text.split_at_checked(end)?;
+    let mut classes = text.bytes().fold(0, |classes, byte| classes | class::of(byte));
     let has_both = classes & class::LOWER != 0 && classes & class::UPPER != 0;
     let mut pairs = text.as_bytes().array_windows();
     if has_both && pairs.any(|[first, second]| first.is_ascii_lowercase() && second.is_ascii_uppercase()) {
@@ -169,17 +167,26 @@ pub(super) fn word(text: &str) -> Option<Word<'_>> {
 /// What stands in the brackets that a text begins with, and what follows them. Brackets within count. None are the brackets
 /// of data: quotes, braces and placeholders stand in no header.
 pub(super) fn group(text: &str) -> Option<(&str, &str)> {
-    let mut depth = 0_usize;
-    for (at, byte) in text.bytes().enumerate().take(ELEMENT_BYTES_MAX) {
-        match byte {
+    let bytes = text.as_bytes().get(..ELEMENT_BYTES_MAX).unwrap_or(text.as_bytes());
+    let (mut depth, mut at) = (1_usize, 1);
+    while let Some(next) = bytes.get(at..).and_then(|rest| position(rest, may_end_group)) {
+        at += next;
+        match bytes.get(at)? {
             b'[' => depth += 1,
             b']' if depth == 1 => return Some((text.get(1..at)?, text.get(at + 1..)?)),
             b']' => depth -= 1,
-            b'"' | b'\'' | b'{' | b'}' => return None,
-            _ => {}
+            _ => return None,
         }
+        at += 1;
     }
     None
+}
+
+/// Brackets, quotes and braces.
+#[inline]
+fn may_end_group(lane: Lane) -> Mask {
+    // In lower case brackets are braces.
+    lane.lowered().equal(b'{') | lane.lowered().equal(b'}') | lane.equal(b'"') | lane.equal(b'\'')
 }
 
 /// A text without the blanks and separators that it begins with: ` `, `:`, `,`, `|`, and one to three dashes before a blank.

@@ -10,6 +10,7 @@
 //! mixed-case names with a colon or a dash behind. In doubt it stays, as a literal of the template. A line that would lose
 //! everything keeps everything.
 
+use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
 use super::actor::{behind_method, behind_process, is_connection};
@@ -243,9 +244,10 @@ fn piped(text: &str) -> Header<'_> {
     for _ in 0..BEFORE_LEVEL_MAX {
         let Some(behind) = rest.strip_prefix('|') else { break };
         rest = behind.trim_ascii_start();
-        let Some((field, _)) = rest.split_once('|') else { break };
+        let near = rest.as_bytes().get(..=FIELD_BYTES_MAX).unwrap_or(rest.as_bytes());
+        let Some(field) = position(near, |lane| lane.equal(b'|')).and_then(|end| rest.get(..end)) else { break };
         let name = field.trim_ascii();
-        if field.len() > FIELD_BYTES_MAX || name.contains(' ') {
+        if name.contains(' ') {
             break;
         }
         level = level.or_else(|| level::of_header_word(name, true));
@@ -273,8 +275,7 @@ fn syslog(rest: &str, style: Style) -> Option<(Option<&str>, &str)> {
         return (has_process || style == Style::Syslog).then_some((Some(host.text), message));
     }
     let looks_like_host = host.has(class::DIGIT | class::POINT | class::HYPHEN);
-    let is_left = style == Style::Syslog && looks_like_host && !behind.is_empty();
-    is_left.then_some((Some(host.text), behind))
+    (style == Style::Syslog && looks_like_host && !behind.is_empty()).then_some((Some(host.text), behind))
 }
 
 /// What follows the tag of syslog, and whether it has a process: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `.

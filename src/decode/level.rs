@@ -1,12 +1,10 @@
 //! Levels: the words and numbers of loggers, syslog and clouds, and what the text of a line says.
 
+use crate::lanes::{BLOCK_BYTES, Block, Lane, Mask};
 use crate::record::Level;
 
 /// How much of a message is searched for the word of its level, in bytes.
 const SEARCH_BYTES: usize = 96;
-
-/// So many bytes are looked at together, to pass over those that say nothing.
-const BLOCK_BYTES: usize = 16;
 
 /// What the numbers of a field mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,15 +113,13 @@ pub(super) fn of_letter(letter: u8) -> Option<Level> {
 /// prose.
 pub(super) fn of_text(line: &str) -> Option<Level> {
     let bytes = line.as_bytes();
-    for start in (0..SEARCH_BYTES.min(bytes.len())).step_by(BLOCK_BYTES) {
-        let mut places = places_of_levels(bytes, start);
-        while places != 0 {
-            let at = start + usize::try_from(places.trailing_zeros()).unwrap_or_default();
-            if let Some(level) = bytes.get(at).and_then(|&byte| of_place(Place::of(byte), bytes, at)) {
-                return Some(level);
-            }
-            places &= places - 1;
+    let mut places = places_of_levels(bytes);
+    while places != 0 {
+        let at = places.trailing_zeros() as usize;
+        if let Some(level) = bytes.get(at).and_then(|&byte| of_place(Place::of(byte), bytes, at)) {
+            return Some(level);
         }
+        places &= places - 1;
     }
     begins_with_exception(line).then_some(Level::Error)
 }
@@ -180,49 +176,21 @@ const fn places() -> [Place; 256] {
     places
 }
 
-/// Where in the block at `start` three capitals, a letter behind a bracket, or an equals sign behind `l` or `y` begin, a bit for
-/// each place: elsewhere nothing says a level. Without a branch for each byte, and of a fixed length, so that it becomes a few
-/// vector instructions.
-#[inline]
-fn places_of_levels(bytes: &[u8], start: usize) -> u32 {
-    // With one byte before the block, and two behind it.
-    let mut padded = [0_u8; BLOCK_BYTES + 3];
-    let whole = start.checked_sub(1).and_then(|before| bytes.get(before..)?.first_chunk());
-    let block = whole.unwrap_or_else(|| {
-        let (to, from) = match start.checked_sub(1) {
-            Some(before) => (padded.get_mut(0..), bytes.get(before..)),
-            None => (padded.get_mut(1..), Some(bytes)),
-        };
-        for (to, from) in to.unwrap_or_default().iter_mut().zip(from.unwrap_or_default()) {
-            *to = *from;
-        }
-        &padded
-    });
-    let [befores @ .., _, _, _] = block;
-    let [_, firsts @ .., _, _] = block;
-    let [_, _, seconds @ .., _] = block;
-    let [_, _, _, thirds @ ..] = block;
-    let is_capital = |byte: u8| byte.wrapping_sub(b'A') < 26;
-    let mut found = [0_u8; BLOCK_BYTES];
-    let neighbours = befores.iter().zip(firsts).zip(seconds.iter().zip(thirds));
-    for (found, ((&before, &first), (&second, &third))) in found.iter_mut().zip(neighbours) {
-        let is_bracket = (first == b'[') & ((second | 0x20).wrapping_sub(b'a') < 26);
-        let is_upper = is_capital(first) & is_capital(second) & is_capital(third);
-        let is_value = (first == b'=') & ((before == b'l') | (before == b'y'));
-        *found = u8::from(is_bracket | is_upper | is_value);
-    }
-    bits(found)
-}
-
-/// A bit for each byte, which is 0 or 1.
-#[inline]
-fn bits(bytes: [u8; BLOCK_BYTES]) -> u32 {
-    let (halves, _) = bytes.as_chunks::<8>();
-    halves.iter().rev().fold(0, |bits, half| {
-        // The product moves the last bit of the byte at place n to the place 56 + n.
-        let product = u64::from_le_bytes(*half).wrapping_mul(0x0102_0408_1020_4080);
-        bits << 8 | u32::from(product.to_be_bytes()[0])
-    })
+/// Where three capitals, a letter behind a bracket, or an equals sign behind `l` or `y` begin, a bit for each place that is
+/// searched: elsewhere nothing says a level.
+fn places_of_levels(bytes: &[u8]) -> u128 {
+    let (first, second) = (Block::of(bytes, 0), (bytes.len() > BLOCK_BYTES).then(|| Block::of(bytes, BLOCK_BYTES)));
+    let places = |of: fn(Lane) -> Mask| {
+        let beyond = second.map_or(0, |block| block.places(of));
+        u128::from(beyond) << BLOCK_BYTES | u128::from(first.places(of))
+    };
+    let capitals = places(|lane| lane.within(b'A', b'Z'));
+    let letters = places(|lane| lane.lowered().within(b'a', b'z'));
+    let brackets = places(|lane| lane.equal(b'['));
+    let equals = places(|lane| lane.equal(b'='));
+    let ends_of_keys = places(|lane| lane.equal(b'l') | lane.equal(b'y'));
+    let found = capitals & (capitals >> 1) & (capitals >> 2) | brackets & (letters >> 1) | equals & (ends_of_keys << 1);
+    found & ((1 << SEARCH_BYTES) - 1)
 }
 
 /// The level of a message without its header: that of an access log's status, or what its text says.

@@ -174,8 +174,8 @@ impl Decoder {
         let record_ms = record.timestamp.map(|(ms, _)| ms).or(written_by_ms);
         let reader = json::Reader { names, path, record_ms };
         let object = match format {
-            Format::Text => None,
-            Format::Auto | Format::Json => json::read(trimmed, reader, outer, inner),
+            Format::Auto | Format::Json if trimmed.starts_with('{') => json::read(trimmed, reader, outer, inner),
+            _ => None,
         };
         let (fields, is_clean) = match (object, format) {
             // Escapes in its strings may stand for anything.

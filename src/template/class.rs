@@ -1,30 +1,34 @@
 //! Classes of bytes: what a byte may be part of.
 
 /// Blanks and control characters: they end a token and leave at most one blank.
-pub(super) const BLANK: u8 = 1;
+pub(super) const BLANK: u16 = 1;
 /// Punctuation that is a token of its own.
-pub(super) const DELIMITER: u8 = 1 << 1;
+pub(super) const DELIMITER: u16 = 1 << 1;
 /// `0` to `9`.
-pub(super) const DIGIT: u8 = 1 << 2;
+pub(super) const DIGIT: u16 = 1 << 2;
 /// `a` to `f` and `A` to `F`.
-pub(super) const HEX_LETTER: u8 = 1 << 3;
+pub(super) const HEX_LETTER: u16 = 1 << 3;
 /// All other letters, and every byte of a character beyond ASCII.
-pub(super) const LETTER: u8 = 1 << 4;
+pub(super) const LETTER: u16 = 1 << 4;
 /// `:`, which separates, but not always.
-pub(super) const COLON: u8 = 1 << 5;
+pub(super) const COLON: u16 = 1 << 5;
 /// `/`
-pub(super) const SLASH: u8 = 1 << 6;
+pub(super) const SLASH: u16 = 1 << 6;
 /// All other punctuation: `.`, `-`, `_`, `#` and so on.
-pub(super) const MARK: u8 = 1 << 7;
+pub(super) const MARK: u16 = 1 << 7;
+/// `@`, which is a mark too.
+pub(super) const AT: u16 = 1 << 8;
+/// Of tokens only: three marks, colons or slashes may stand side by side.
+pub(super) const ROW: u16 = 1 << 9;
 
 /// What makes a token more than punctuation.
-pub(super) const WORD: u8 = DIGIT | HEX_LETTER | LETTER;
+pub(super) const WORD: u16 = DIGIT | HEX_LETTER | LETTER;
 /// What ends a token.
-pub(super) const END: u8 = BLANK | DELIMITER;
+pub(super) const END: u16 = BLANK | DELIMITER;
 
-const CLASSES: [u8; 256] = classes();
+const CLASSES: [u16; 256] = classes();
 
-const fn classes() -> [u8; 256] {
+const fn classes() -> [u16; 256] {
     let mut classes = [LETTER; 256];
     let mut byte = 0_u8;
     while byte < 128 {
@@ -37,7 +41,7 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-const fn class_of_ascii(byte: u8) -> u8 {
+const fn class_of_ascii(byte: u8) -> u16 {
     match byte {
         0..=b' ' | 0x7f => BLANK,
         b'=' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'"' | b'\'' | b'<' | b'>' | b'|' => DELIMITER,
@@ -46,18 +50,19 @@ const fn class_of_ascii(byte: u8) -> u8 {
         b'g'..=b'z' | b'G'..=b'Z' => LETTER,
         b':' => COLON,
         b'/' => SLASH,
+        b'@' => MARK | AT,
         _ => MARK,
     }
 }
 
 /// The class of a byte.
 #[inline]
-pub(super) fn class(byte: u8) -> u8 {
+pub(super) fn class(byte: u8) -> u16 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(BLANK)
 }
 
 /// The union of the classes of these bytes.
 #[inline]
-pub(super) fn classes_of(bytes: &[u8]) -> u8 {
+pub(super) fn classes_of(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |union, byte| union | class(*byte))
 }

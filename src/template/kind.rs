@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::class::{COLON, DIGIT, HEX_LETTER, LETTER, MARK, SLASH, WORD, class, classes_of};
+use super::address::is_dotted_host;
+use super::class::{AT, COLON, DIGIT, HEX_LETTER, LETTER, MARK, ROW, SLASH, WORD, classes_of};
 use super::number::is_number;
 
 /// What a variable part of a line looks like.
@@ -40,7 +41,8 @@ pub enum ParameterKind {
 /// The kind of a token without blanks, delimiters, and trailing points, of which `classes` is the union of its bytes'
 /// classes; `None` for a literal. Tokens with colons that separate have been split.
 #[inline]
-pub(super) fn kind(token: &[u8], classes: u8) -> Option<ParameterKind> {
+pub(super) fn kind(token: &[u8], classes: u16) -> Option<ParameterKind> {
+    let classes = classes & !ROW;
     if classes == DIGIT {
         return Some(ParameterKind::Number);
     }
@@ -53,7 +55,7 @@ pub(super) fn kind(token: &[u8], classes: u8) -> Option<ParameterKind> {
     if classes & SLASH != 0 && (token.first() == Some(&b'/') || has_two_slashes(token)) {
         return Some(ParameterKind::Path);
     }
-    if classes & MARK != 0 && is_email(token) {
+    if classes & AT != 0 && is_email(token) {
         return Some(ParameterKind::Email);
     }
     if (3..=5).contains(&token.len())
@@ -78,19 +80,43 @@ fn kind_of_name(token: &[u8]) -> Option<ParameterKind> {
     }
 }
 
-/// Whether a token of letters and marks alone can be no variable by itself: for nearly all words of a line one look at the
-/// length and the first letter says so.
+/// What a token is at first sight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// A literal, unless what stands before it makes it a variable.
+    Literal,
+    /// A variable of this kind: `ssh2`, `blk_-4018`, `node-7`, `e3b0c442`.
+    Variable(ParameterKind),
+    /// It must be looked at.
+    Unclear,
+}
+
+/// What a token is, by its classes, its length and its first and last byte: for nearly all words that is enough.
 #[inline]
-pub(super) fn is_plainly_literal(first: u8, length: usize, classes: u8) -> bool {
-    // The shortest address of a mailbox is `a@b.c`.
-    if classes & (DIGIT | COLON | SLASH) != 0 || (classes & MARK != 0 && length >= 5) {
-        return false;
+pub(super) fn at_first_sight(first: u8, last: u8, length: usize, classes: u16) -> Sight {
+    if classes & (COLON | SLASH | AT) != 0 {
+        return Sight::Unclear;
     }
-    // Behind a name of three to five letters may stand points.
-    let may_be_name =
-        matches!(first, b'M' | b'T' | b'W' | b'F' | b'S' | b'J' | b'A' | b'O' | b'N' | b'D' | b't' | b'f' | b'n');
-    let is_short = length < 3 || (length > 5 && classes & MARK == 0);
-    (is_short || !may_be_name) && (length < 8 || classes & LETTER != 0)
+    if classes & DIGIT != 0 {
+        // Neither a number nor a time, and without joints and points; perhaps a UUID.
+        let is_plain = first.is_ascii_alphabetic() && last.is_ascii_alphanumeric() && classes & ROW == 0;
+        return match classes & (LETTER | MARK) {
+            0 if is_plain => Sight::Variable(ParameterKind::Hexadecimal),
+            MARK if length == 36 => Sight::Unclear,
+            _ if is_plain => Sight::Variable(ParameterKind::Word),
+            _ => Sight::Unclear,
+        };
+    }
+    // What stands behind a name or a unit is no part of it.
+    let is_literal = if length >= 5 && classes & MARK != 0 {
+        !matches!(last, b'.' | b'!' | b'?' | b'-')
+    } else {
+        let may_be_name =
+            matches!(first, b'M' | b'T' | b'W' | b'F' | b'S' | b'J' | b'A' | b'O' | b'N' | b'D' | b't' | b'f' | b'n');
+        let may_have_name_length = (3..=5).contains(&length);
+        !(may_be_name && may_have_name_length) && (length < 8 || classes & LETTER != 0)
+    };
+    if is_literal { Sight::Literal } else { Sight::Unclear }
 }
 
 fn has_two_slashes(token: &[u8]) -> bool {
@@ -98,27 +124,23 @@ fn has_two_slashes(token: &[u8]) -> bool {
 }
 
 /// The kind of a token with at least one digit. The union of the classes leaves few candidates each.
-fn kind_with_digits(token: &[u8], classes: u8) -> ParameterKind {
+fn kind_with_digits(token: &[u8], classes: u16) -> ParameterKind {
+    if classes & (HEX_LETTER | LETTER) == 0 {
+        return kind_of_digits_and_marks(token, classes);
+    }
     // All other tokens are spared the look for a unit.
-    let may_be_number = matches!(token, [b'0'..=b'9' | b'+' | b'-', ..]);
-    if classes == DIGIT || (may_be_number && is_number(token)) {
+    if token.first().is_some_and(|first| matches!(first, b'0'..=b'9' | b'+' | b'-')) && is_number(token) {
         return ParameterKind::Number;
     }
-    if classes & SLASH != 0
-        && (token.first() == Some(&b'/') || has_two_slashes(token))
-        && classes & !(DIGIT | SLASH) != 0
-    {
+    if classes & SLASH != 0 && (token.first() == Some(&b'/') || has_two_slashes(token)) {
         return ParameterKind::Path;
-    }
-    if classes & !(DIGIT | MARK | COLON | SLASH) == 0 {
-        return kind_of_digits_and_marks(token);
     }
     let is_prefixed = token.starts_with(b"0x") || token.starts_with(b"0X");
     let digits = if is_prefixed { token.get(2..).unwrap_or_default() } else { token };
     match if is_prefixed { classes_of(digits) } else { classes } {
         union if union & !(DIGIT | HEX_LETTER) == 0 => ParameterKind::Hexadecimal,
         union if union == DIGIT | HEX_LETTER | MARK && is_uuid(token) => ParameterKind::Uuid,
-        union if union & MARK != 0 && is_email(token) => ParameterKind::Email,
+        union if union & AT != 0 && is_email(token) => ParameterKind::Email,
         _ if is_duration(token) => ParameterKind::Duration,
         _ => ParameterKind::Word,
     }
@@ -151,14 +173,14 @@ fn is_duration(token: &[u8]) -> bool {
     units >= 2 && rest.is_empty()
 }
 
-/// The kind of a token such as `10.0.0.7`, `08:01:24`, `2026-11-23` or `1,2`.
-fn kind_of_digits_and_marks(token: &[u8]) -> ParameterKind {
-    let (mut points, mut hyphens, mut colons, mut slashes) = (0, 0, 0, 0);
-    for &byte in token {
-        points += u32::from(byte == b'.');
-        hyphens += u32::from(byte == b'-');
-        colons += u32::from(byte == b':');
-        slashes += u32::from(byte == b'/');
+/// The kind of a token such as `10.0.0.7`, `08:01:24`, `2026-11-23` or `-0.5`.
+fn kind_of_digits_and_marks(token: &[u8], classes: u16) -> ParameterKind {
+    let Marks { points, hyphens, colons, slashes } = Marks::of(token);
+    if points <= 1 && classes & (COLON | SLASH) == 0 && is_number(token) {
+        return ParameterKind::Number;
+    }
+    if (token.first() == Some(&b'/') || slashes >= 2) && classes & !(DIGIT | SLASH) != 0 {
+        return ParameterKind::Path;
     }
     match (points, hyphens, colons) {
         (3, 0, 0..=1) => ParameterKind::Ip,
@@ -170,6 +192,43 @@ fn kind_of_digits_and_marks(token: &[u8]) -> ParameterKind {
     }
 }
 
+/// How often the marks that dates, times and addresses are made of stand in a token.
+struct Marks {
+    points: u64,
+    hyphens: u64,
+    colons: u64,
+    slashes: u64,
+}
+
+impl Marks {
+    /// All four are counted in one number, of which each has 16 bits, so that no byte is asked what it is.
+    fn of(token: &[u8]) -> Self {
+        let mut marks = Self { points: 0, hyphens: 0, colons: 0, slashes: 0 };
+        for chunk in token.chunks(usize::from(u16::MAX)) {
+            let all =
+                chunk.iter().fold(0, |all, byte| all + MARKS.get(usize::from(*byte)).copied().unwrap_or_default());
+            marks.points += all & 0xffff;
+            marks.hyphens += all >> 16 & 0xffff;
+            marks.colons += all >> 32 & 0xffff;
+            marks.slashes += all >> 48;
+        }
+        marks
+    }
+}
+
+/// The place in the sum of [`Marks::of`] for each byte.
+const MARKS: [u64; 256] = {
+    let mut marks = [0; 256];
+    #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
+    {
+        marks[b'.' as usize] = 1;
+        marks[b'-' as usize] = 1 << 16;
+        marks[b':' as usize] = 1 << 32;
+        marks[b'/' as usize] = 1 << 48;
+    }
+    marks
+};
+
 /// Whether a token is 8-4-4-4-12 hexadecimal digits.
 fn is_uuid(token: &[u8]) -> bool {
     token.len() == 36
@@ -177,61 +236,6 @@ fn is_uuid(token: &[u8]) -> bool {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
-}
-
-/// The kind of a token that its colons do not split: an address with a port, or colons between hexadecimal digits. `classes`
-/// are those of its bytes, and perhaps of some behind it.
-pub(super) fn kind_with_colons(token: &[u8], classes: u8) -> Option<ParameterKind> {
-    // `fe80::1`, `00:1a:2b:3c:4d:5e`, `08:01:24`
-    if classes & (LETTER | SLASH) == 0
-        && let Some(kind) = kind_of_colon_hexadecimal(token)
-    {
-        return Some(kind);
-    }
-    // `db-2.example.com:5432`
-    let digits = token.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let (host, port) = token.split_at_checked(token.len() - digits)?;
-    let host = host.strip_suffix(b":").filter(|host| !port.is_empty() && is_dotted_host(host))?;
-    let is_address = host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    Some(if is_address { ParameterKind::Ip } else { ParameterKind::Word })
-}
-
-/// Two colons at least, and between them nothing but hexadecimal digits.
-fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
-    let (mut colons, mut classes) = (0, 0);
-    for byte in token {
-        let class = class(*byte);
-        if class & !(DIGIT | HEX_LETTER | COLON) != 0 {
-            return None;
-        }
-        colons += u32::from(class == COLON);
-        classes |= class;
-    }
-    let is_hexadecimal = classes & DIGIT != 0;
-    match colons {
-        2 if is_hexadecimal && classes & HEX_LETTER == 0 && !token.starts_with(b":") => Some(ParameterKind::Time),
-        5 if is_hexadecimal && token.len() == 17 => Some(ParameterKind::Mac),
-        2.. if is_hexadecimal => Some(ParameterKind::Ip),
-        _ => None,
-    }
-}
-
-/// Whether a text is the name of a host, of two labels at least.
-fn is_dotted_host(text: &[u8]) -> bool {
-    let (mut before, mut has_point) = (b'.', false);
-    for &byte in text {
-        let is_of_label = match class(byte) {
-            DIGIT | HEX_LETTER => true,
-            LETTER => byte.is_ascii(),
-            _ => matches!(byte, b'-' | b'_'),
-        };
-        if !is_of_label && (byte != b'.' || before == b'.') {
-            return false;
-        }
-        has_point |= byte == b'.';
-        before = byte;
-    }
-    has_point && before != b'.'
 }
 
 /// The longest unit, in bytes.

@@ -10,7 +10,8 @@
 //! Failed password for root from <*> port <*>
 //! ```
 //!
-//! `reader` goes over the line, `writer` writes what comes of it.
+//! `reader` goes over the line (`delimiter` and `word` take what is no word at first sight), `window` finds where tokens end and of what they
+//! consist, 64 bytes at a time, and `writer` writes what comes of it.
 //!
 //! # Identity
 //!
@@ -26,7 +27,9 @@
 //!
 //! Words that vary without looking like it (names of users) stay literal here: the catalogue merges such templates.
 
+mod address;
 mod class;
+mod delimiter;
 mod kind;
 mod masks;
 mod merge;
@@ -35,7 +38,8 @@ mod quoted;
 mod reader;
 mod shown;
 mod skeleton;
-mod token;
+mod window;
+mod word;
 mod writer;
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! (`changed 'stopped' to 'running'`, `code "EPIPE"`), and so do the keys of objects (`{"id":1}`) and quotes around several
 //! words, which are read word by word: they hold messages as often as names.
 
+use super::address::kind_with_colons;
 use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, WORD, class, classes_of};
-use super::kind::{ParameterKind, kind, kind_with_colons};
+use super::kind::{ParameterKind, kind};
 
 /// The kind and the end of the value in the quotes of which the first stands at `at`; `None` where it is to be read like any text.
 /// `is_value` says that a key and `=` stand before, whose value is no state.

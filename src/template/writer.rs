@@ -15,8 +15,8 @@ enum Tail {
     Literal,
     /// A variable: another one joins it.
     Variable,
-    /// A variable and one of `, : - /`, which is cut off again, down to `length`, if a variable follows.
-    Joiner { length: usize },
+    /// A variable and one of `, : - /`, which is cut off again if a variable follows.
+    Joiner,
 }
 
 /// Writes a skeleton: literals, blanks between them, variables that join.
@@ -25,9 +25,13 @@ pub(super) struct Writer<'l, 's> {
     text: &'s mut String,
     parameters: &'s mut Vec<Parameter>,
     tail: Tail,
+    /// The length of the text before a joiner.
+    joiner_start: usize,
     /// The piece of the line that `text` still lacks. Literals that stand in the line as they do in the skeleton are copied
     /// together: most words are followed by one blank and another word.
     pending: Range<usize>,
+    /// Where a literal begins that can be copied together with the pending ones; nowhere if there are none.
+    next: usize,
     has_blank: bool,
     slots: u16,
 }
@@ -37,7 +41,17 @@ impl<'l, 's> Writer<'l, 's> {
     pub(super) fn new(line: &'l str, text: &'s mut String, parameters: &'s mut Vec<Parameter>) -> Self {
         text.clear();
         parameters.clear();
-        Self { line, text, parameters, tail: Tail::Literal, pending: 0..0, has_blank: false, slots: 0 }
+        Self {
+            line,
+            text,
+            parameters,
+            tail: Tail::Literal,
+            joiner_start: 0,
+            pending: 0..0,
+            next: usize::MAX,
+            has_blank: false,
+            slots: 0,
+        }
     }
 
     /// Whether the last thing was a variable, with or without a blank behind it.
@@ -52,9 +66,19 @@ impl<'l, 's> Writer<'l, 's> {
         self.has_blank
     }
 
-    /// Takes a blank.
+    /// Takes a blank, which is this byte.
     #[inline]
-    pub(super) fn blank(&mut self) {
+    pub(super) fn blank(&mut self, at: usize, byte: u8) {
+        self.next = if byte == b' ' && self.next == at && !self.has_blank { at + 1 } else { usize::MAX };
+        self.has_blank = true;
+    }
+
+    /// Takes the one blank of ASCII that stands directly behind the last thing.
+    #[inline]
+    pub(super) fn blank_behind(&mut self, at: usize) {
+        if self.next == at {
+            self.next = at + 1;
+        }
         self.has_blank = true;
     }
 
@@ -74,9 +98,9 @@ impl<'l, 's> Writer<'l, 's> {
     pub(super) fn variable(&mut self, kind: ParameterKind, start: usize, end: usize) {
         match self.tail {
             Tail::Variable => {}
-            Tail::Joiner { length } => {
-                self.pending = 0..0;
-                self.text.truncate(length);
+            Tail::Joiner => {
+                self.forget_pending();
+                self.text.truncate(self.joiner_start);
             }
             Tail::Literal => self.new_slot(),
         }
@@ -86,6 +110,11 @@ impl<'l, 's> Writer<'l, 's> {
     }
 
     fn new_slot(&mut self) {
+        if self.has_blank && self.next != usize::MAX {
+            // One blank, as it is in the line.
+            self.pending.end = self.next;
+            self.has_blank = false;
+        }
         self.copy_pending();
         self.write_blank();
         self.text.push_str(VARIABLE);
@@ -115,12 +144,13 @@ impl<'l, 's> Writer<'l, 's> {
     /// Takes one character, which may join variables.
     #[inline]
     pub(super) fn punctuation(&mut self, at: usize, byte: u8) {
-        // Behind a variable nothing is pending.
-        let length = self.text.len();
-        let may_join = self.tail == Tail::Variable && matches!(byte, b',' | b':' | b'-' | b'/');
-        self.literal(at, at + 1);
-        if may_join {
-            self.tail = Tail::Joiner { length };
+        if self.tail == Tail::Variable && matches!(byte, b',' | b':' | b'-' | b'/') {
+            // Behind a variable nothing is pending.
+            self.joiner_start = self.text.len();
+            self.literal(at, at + 1);
+            self.tail = Tail::Joiner;
+        } else {
+            self.literal(at, at + 1);
         }
     }
 
@@ -130,17 +160,16 @@ impl<'l, 's> Writer<'l, 's> {
         if start == end {
             return;
         }
-        let next = self.pending.end + usize::from(self.has_blank);
-        let is_next = start == next && (!self.has_blank || self.line.as_bytes().get(next - 1) == Some(&b' '));
-        if is_next && !self.pending.is_empty() {
-            self.pending.end = end;
+        self.tail = Tail::Literal;
+        if start == self.next {
             self.has_blank = false;
         } else {
             self.copy_pending();
             self.write_blank();
-            self.pending = start..end;
+            self.pending.start = start;
         }
-        self.tail = Tail::Literal;
+        self.pending.end = end;
+        self.next = end;
     }
 
     /// Ends the text.
@@ -148,10 +177,15 @@ impl<'l, 's> Writer<'l, 's> {
         self.copy_pending();
     }
 
+    fn forget_pending(&mut self) {
+        self.pending = 0..0;
+        self.next = usize::MAX;
+    }
+
     fn copy_pending(&mut self) {
         if !self.pending.is_empty() {
             self.text.push_str(self.line.get(self.pending.clone()).unwrap_or_default());
-            self.pending = 0..0;
+            self.forget_pending();
         }
     }
 

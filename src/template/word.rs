@@ -1,0 +1,126 @@
+//! Tokens that are not one thing at first sight: what colons, joints and marks divide.
+
+use super::address::kind_with_colons;
+use super::class::{DIGIT, HEX_LETTER, LETTER, MARK, ROW, classes_of};
+use super::kind::{ParameterKind, Sight, at_first_sight, is_unit, kind};
+use super::reader::Reader;
+
+impl Reader<'_, '_> {
+    /// Takes a token with colons: whole if they are part of it, else what they separate.
+    pub(super) fn parts(&mut self, start: usize, end: usize, classes: u16) {
+        if classes & DIGIT != 0 {
+            let core = self.trimmed(start, end, b".!?:");
+            if let Some(kind) = kind_with_colons(self.range(start, core), classes) {
+                self.to.variable(kind, start, core);
+                return self.to.literal(core, end);
+            }
+        }
+        let (mut part, mut at) = (start, start);
+        while let Some(next) = self.range(at, end).iter().position(|byte| *byte == b':') {
+            at += next;
+            if self.separates(at, start, end) {
+                self.part(part, at, classes);
+                self.to.punctuation(at, b':');
+                part = at + 1;
+            }
+            at += 1;
+        }
+        self.part(part, end, classes);
+    }
+
+    /// Takes what stands between colons that separate, of a token of these classes.
+    fn part(&mut self, start: usize, end: usize, classes: u16) {
+        let ([first, .., last] | [first @ last]) = self.range(start, end) else { return };
+        let classes = self.window.classes_of(self.bytes, start, end) | classes & ROW;
+        match at_first_sight(*first, *last, end - start, classes) {
+            Sight::Variable(kind) => self.to.variable(kind, start, end),
+            Sight::Literal if first.is_ascii_alphabetic() && !self.may_vary(start, end - start) => {
+                self.to.literal(start, end);
+            }
+            _ => self.word(start, end, classes),
+        }
+    }
+
+    /// Whether the colon here separates: not between digits (`08:01`), nor beside another one (`std::io`).
+    fn separates(&self, at: usize, start: usize, end: usize) -> bool {
+        let before = if at > start { self.byte(at - 1) } else { None };
+        let after = if at + 1 < end { self.byte(at + 1) } else { None };
+        let is_digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
+        !(is_digit(before) && is_digit(after)) && before != Some(b':') && after != Some(b':')
+    }
+
+    /// Where a token ends without such characters at its end; at least one byte stays.
+    pub(super) fn trimmed(&self, start: usize, end: usize, characters: &[u8]) -> usize {
+        let mut end = end;
+        while end > start + 1 && self.byte(end - 1).is_some_and(|byte| characters.contains(&byte)) {
+            end -= 1;
+        }
+        end
+    }
+
+    /// Takes a token without separating colons: variables and literals.
+    pub(super) fn word(&mut self, mut start: usize, end: usize, mut classes: u16) {
+        while classes & (MARK | DIGIT) == MARK | DIGIT
+            && let Some(middle) = self.joint(start, end, classes)
+        {
+            self.whole_word(start, middle, classes_of(self.range(start, middle)));
+            start = middle;
+            classes = classes_of(self.range(middle, end)) | classes & ROW;
+        }
+        self.whole_word(start, end, classes);
+    }
+
+    /// Takes a variable or a literal.
+    fn whole_word(&mut self, start: usize, end: usize, classes: u16) {
+        if start == end {
+            return;
+        }
+        let core = match classes & MARK {
+            0 => end,
+            // `7->9`: the arrow is no part of what it leads from.
+            _ if self.byte(end) == Some(b'>') => self.trimmed(start, end, b".!?-"),
+            _ => self.trimmed(start, end, b".!?"),
+        };
+        match self.word_kind(start, core, classes) {
+            Some(kind) => {
+                self.to.variable(kind, start, core);
+                self.to.literal(core, end);
+            }
+            None if core - start == 1 => {
+                self.to.punctuation(start, self.byte(start).unwrap_or_default());
+                self.to.literal(core, end);
+            }
+            None => self.to.literal(start, end),
+        }
+    }
+
+    /// Where a sign or a row of points ends that stands before a number and is no part of it: `#17`, `~27%`, `enable......0`.
+    fn joint(&self, start: usize, end: usize, classes: u16) -> Option<usize> {
+        let token = self.range(start, end);
+        if let [b'#' | b'~' | b'$', b'0'..=b'9', ..] = token {
+            return Some(start + 1);
+        }
+        if classes & ROW == 0 {
+            return None;
+        }
+        let points = token.windows(3).position(|part| part == b"...")?;
+        let length = token.iter().skip(points).take_while(|byte| **byte == b'.').count();
+        let middle = start + points + length;
+        (middle < end).then_some(middle)
+    }
+
+    fn word_kind(&self, start: usize, end: usize, classes: u16) -> Option<ParameterKind> {
+        let token = self.range(start, end);
+        let found = kind(token, classes);
+        // `user=-`: a value that is not there.
+        if token == b"-" && self.value_start == start {
+            return Some(ParameterKind::Word);
+        }
+        if found.is_some() || classes & (HEX_LETTER | LETTER) == 0 {
+            return found;
+        }
+        let is_value = self.is_value(start);
+        let is_unit = self.to.follows_variable() && self.to.has_blank() && is_unit(token);
+        (is_value || is_unit).then_some(ParameterKind::Word)
+    }
+}
