@@ -48,6 +48,11 @@ impl Parts {
         self.parts.contains_key(service)
     }
 
+    /// All of them, in their order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Service> {
+        self.parts.keys()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.parts.len()
