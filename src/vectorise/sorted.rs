@@ -4,7 +4,7 @@
 //! or a table is a detour, and costs a piece of memory each.
 
 /// Values by key, in rising order of the keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sorted<K, V>(Vec<(K, V)>);
 
 impl<K, V> Default for Sorted<K, V> {
