@@ -183,7 +183,7 @@ impl Traffic {
             }
             if template.sampled_minute != Some(second.div_euclid(60)) {
                 template.sampled_minute = Some(second.div_euclid(60));
-                tally.sample = Some(Box::new(self.sample(half, source.hosts.first(), &template.text)));
+                tally.sample = Some(Arc::new(self.sample(half, source.hosts.first(), &template.text)));
             }
             cell.templates.insert(template.id, tally);
         }

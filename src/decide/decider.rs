@@ -1,6 +1,5 @@
 //! The state of deciding: what is open, what is remembered, and the step over one second.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Models;
 use super::episode::Episode;
 use super::key::{EpisodeId, dedup_key, group_key};
+use super::lane::{ByService, Room};
 use super::memory::{Memory, Past};
 use super::message::{Message, Range, Reason, Recurrence, Status, merged};
 use crate::record::{Second, Service};
@@ -54,12 +54,7 @@ impl Decider {
             }
             self.memory.merge(service, *from, *into);
         }
-        for finding in in_order(std::mem::take(&mut judgement.findings)) {
-            match finding.severity {
-                Severity::Info => self.take_notice(finding),
-                _ => self.take(finding),
-            }
-        }
+        self.take_all(in_order(std::mem::take(&mut judgement.findings)));
         self.name_drafts(second);
         for episode in &mut self.open {
             episode.observe(closed, &judgement);
@@ -97,8 +92,22 @@ impl Decider {
         told
     }
 
+    /// Takes in the findings of a second, notices last. O(symptoms of what is open) and for each problem O(episodes), for each notice
+    /// O(episodes of its service).
+    fn take_all(&mut self, mut problems: Vec<Finding>) {
+        let notices = problems.split_off(problems.partition_point(|finding| finding.severity != Severity::Info));
+        if !problems.is_empty() {
+            let mut room = Room::of(&self.open, false);
+            problems.into_iter().for_each(|finding| self.take(finding, &mut room));
+        }
+        if !notices.is_empty() {
+            let (mut room, mut places) = (Room::of(&self.open, true), ByService::of(&self.open));
+            notices.into_iter().for_each(|finding| self.take_notice(finding, &mut room, &mut places));
+        }
+    }
+
     /// A finding of a problem goes to the episode of its feature, else to one that is young, else it opens its own.
-    fn take(&mut self, finding: Finding) {
+    fn take(&mut self, finding: Finding, room: &mut Room) {
         let feature = &finding.feature;
         let domain = feature.service.environment.clone();
         let problems = || self.open.iter().enumerate().rev().filter(|(_, e)| !e.is_notice && e.environment == domain);
@@ -106,45 +115,49 @@ impl Decider {
         let young = || problems().filter(|(_, episode)| episode.is_young(finding.second));
         let near = || young().find(|(_, episode)| episode.concerns(&feature.service));
         let place = holder().or_else(near).or_else(|| young().next()).map(|(place, _)| place);
-        self.put(place, finding);
+        self.put(place, finding, room);
     }
 
     /// A notice adds to a problem that is known by its feature or began in its service a short while ago; else it goes to the
     /// open notice of its service, else it opens one.
-    fn take_notice(&mut self, finding: Finding) {
+    fn take_notice(&mut self, finding: Finding, room: &mut Room, places: &mut ByService) {
         let feature = &finding.feature;
         let began = |e: &Episode| e.concerns(&feature.service) && e.is_recent(finding.second);
         let same = |e: &Episode| e.holds(feature) || if e.is_notice { e.concerns(&feature.service) } else { began(e) };
-        let of_lane = |lane| self.open.iter().rposition(|episode| episode.is_notice == lane && same(episode));
+        let service = feature.service.clone();
+        let in_lane = |place: usize, lane| self.open.get(place).is_some_and(|e| e.is_notice == lane && same(e));
+        let of_lane = |lane| places.last_first(&service).find(|&place| in_lane(place, lane));
         let place = of_lane(false).or_else(|| of_lane(true));
-        self.put(place, finding);
+        if self.put(place, finding, room) {
+            places.add(&service, self.open.len() - 1);
+        }
     }
 
-    /// Adds a finding to the episode at `place`; where there is none it opens one. Where too many are open, the domain with the most
-    /// makes way: its oldest closes, or, where the finding is of that domain itself, it is counted in the youngest. So a flood in
-    /// one domain takes nothing from the others.
-    fn put(&mut self, place: Option<usize>, finding: Finding) {
+    /// Adds a finding to the episode at `place`; where there is none it opens one, and returns whether it did. Where too many are open, the
+    /// domain with the most makes way: its oldest closes, or, where the finding is of that domain itself, it is counted in the youngest. So a
+    /// flood in one domain takes nothing from the others.
+    fn put(&mut self, place: Option<usize>, finding: Finding, room: &mut Room) -> bool {
         if let Some(episode) = place.and_then(|place| self.open.get_mut(place)) {
             episode.take(finding);
-            return;
+            return false;
         }
-        let is_notice = finding.severity == Severity::Info;
-        let mut lane: Vec<&mut Episode> =
-            self.open.iter_mut().filter(|episode| episode.is_notice == is_notice && !episode.is_closing()).collect();
-        if lane.len() >= OPEN_MAX {
-            let mut open: BTreeMap<Option<Arc<str>>, usize> = BTreeMap::new();
-            lane.iter().for_each(|episode| *open.entry(episode.environment.clone()).or_default() += 1);
-            let count = |domain: &Option<Arc<str>>| open.get(domain).copied().unwrap_or(0);
-            let (domain, most) = (&finding.feature.service.environment, open.values().copied().max().unwrap_or(0));
-            if count(domain) == most {
-                let youngest = lane.iter_mut().rfind(|episode| episode.environment == *domain);
-                youngest.into_iter().for_each(|youngest| youngest.suppress());
-                return;
+        let (domain, is_notice) = (&finding.feature.service.environment, finding.severity == Severity::Info);
+        if room.open >= OPEN_MAX {
+            let most = room.most();
+            let mut lane = self.open.iter_mut().filter(|e| e.is_notice == is_notice && !e.is_closing());
+            if room.count(domain) == most {
+                let youngest = lane.rfind(|episode| episode.environment == *domain);
+                youngest.into_iter().for_each(Episode::suppress);
+                return false;
             }
-            let oldest = lane.iter_mut().find(|episode| count(&episode.environment) == most);
-            oldest.into_iter().for_each(|oldest| oldest.close(Reason::Expired));
+            if let Some(oldest) = lane.find(|episode| room.count(&episode.environment) == most) {
+                oldest.close(Reason::Expired);
+                room.closes(&oldest.environment);
+            }
         }
+        room.opens(domain);
         self.open.push(Episode::draft(finding));
+        true
     }
 
     /// Gives the episodes that this second opened their names. One whose name is open already is a part of that episode; an

@@ -164,6 +164,11 @@ impl Episode {
         second.since(self.opened) <= YOUNG_S
     }
 
+    /// The services that it says anything of. Some come twice.
+    pub(super) fn named(&self) -> impl Iterator<Item = &Service> {
+        self.symptoms.keys().map(|feature| &feature.service).chain(self.services.names())
+    }
+
     /// Takes in a finding: a new symptom, or more of a known one.
     pub(super) fn take(&mut self, finding: Finding) {
         let is_aside = finding.severity == Severity::Info && !self.is_notice;

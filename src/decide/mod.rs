@@ -18,6 +18,7 @@
 mod decider;
 mod episode;
 mod key;
+mod lane;
 mod memory;
 mod message;
 mod parts;

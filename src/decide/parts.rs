@@ -56,6 +56,11 @@ impl Parts {
         self.parts.contains_key(service)
     }
 
+    /// Those that are named, in their order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Service> {
+        self.parts.keys()
+    }
+
     /// How many are named.
     pub(super) fn count(&self) -> usize {
         self.parts.len()

@@ -99,7 +99,7 @@ pub(crate) fn second(at: i64, lines: &[(&str, u64)]) -> ClosedSecond {
         cell.templates.insert(TemplateId(id), TemplateTally { lines: [0, 0, 3, 0, 0, 0], ..TemplateTally::default() });
         cell.ranges.insert(Partition::new(Topic::new("logs.app"), 3), (Offset(at), Offset(at + 2)));
     }
-    ClosedSecond { second: Second(START + at), cells, missing: BTreeSet::new() }
+    ClosedSecond { second: Second(START + at), cells: cells.into_iter().collect(), missing: BTreeSet::new() }
 }
 
 fn judgement(findings: Vec<Finding>) -> Judgement {
@@ -239,7 +239,7 @@ fn what_is_counted_on_a_resolve_is_what_the_models_count() {
     ] {
         let mut decider = Decider::new();
         step(&mut decider, 0, vec![finding(0, "a", subject, kind, Severity::Error)]);
-        let cells = BTreeMap::from([(service.clone(), cell.clone())]);
+        let cells = [(service.clone(), cell.clone())].into_iter().collect();
         decider.step(
             &ClosedSecond { second: Second(START + 1), cells, missing: BTreeSet::new() },
             Judgement::default(),
@@ -257,7 +257,7 @@ fn what_is_counted_on_a_resolve_is_what_the_models_count() {
         let cell = Cell { lines: [0, 1, 0, 0, 0, 0], ..Cell::default() };
         let second = ClosedSecond {
             second: Second(START + at),
-            cells: BTreeMap::from([(service.clone(), cell)]),
+            cells: [(service.clone(), cell)].into_iter().collect(),
             missing: BTreeSet::new(),
         };
         decider.step(&second, Judgement::default(), &Known);

@@ -162,9 +162,10 @@ fn sample_of(text: &str, is_cut: bool) -> Sample {
         is_cut,
         template: Some((text, skeletoniser.skeletonise(text))),
     });
-    let mut cells = collector.take().into_values().flat_map(BTreeMap::into_values);
-    let (_, tally) = cells.next().unwrap().templates.into_iter().next().unwrap();
-    *tally.sample.unwrap()
+    let mut cells = collector.take().into_values().flatten();
+    let (_, cell) = cells.next().unwrap();
+    let (_, tally) = cell.templates.into_iter().next().unwrap();
+    Arc::unwrap_or_clone(tally.sample.unwrap())
 }
 
 #[test]

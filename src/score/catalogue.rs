@@ -1,15 +1,18 @@
 //! The catalogue: which services and templates there are, since when, how grave, and a line that shows them.
 //!
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
-//! longest time. A flood of new names so displaces itself and not what is known.
+//! longest time. A flood of new names so displaces itself and not what is known, and when there is no room, only a few of them are let in
+//! each second (`newcomers`).
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::known_service::{Absorbed, HeldBytes, KnownService, ServiceNumber};
 use super::known_template::{HALF_LIFE_SECONDS, TEMPLATE_BYTES_MAX};
+use super::newcomers::fold_newcomers;
 use super::places::Place;
 use super::series::SERIES_BYTES_MAX;
 use super::sources::{Missing, Numbered};
@@ -28,6 +31,8 @@ const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / (TEMPLATE_BYT
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
+/// How many are left where there are more.
+const SERVICES_KEPT: usize = SERVICES_MAX * 19 / 20;
 
 /// What was forgotten in a second, so that the detectors forget it too.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,7 +55,8 @@ pub(super) struct Merged {
 /// All services of one tallies partition and their templates.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Catalogue {
-    services: BTreeMap<Service, KnownService>,
+    /// Each in a piece of memory of its own: a flood of names moves the others about in the tree.
+    services: BTreeMap<Service, Box<KnownService>>,
     /// The first second of each domain.
     domains: BTreeMap<Option<Arc<str>>, Second>,
     partitions: Numbered,
@@ -60,6 +66,8 @@ pub struct Catalogue {
     template_count: usize,
     /// How many services and templates were forgotten because of the limits.
     pub forgotten: u64,
+    /// How many services were counted as others in a second because there was no room for so many new ones.
+    pub folded: u64,
 }
 
 impl Catalogue {
@@ -76,7 +84,7 @@ impl Catalogue {
         self.meet_services(second);
         let (mut gone, mut merged) = (Gone::default(), Vec::new());
         let mut known_services = Walk::along(self.services.iter_mut());
-        for (service, cell) in &mut second.cells {
+        for (service, cell) in second.cells.iter_mut() {
             let Some(known) = known_services.find(service) else { continue };
             let before = known.places.len();
             let verdict = known.unsuitable();
@@ -116,16 +124,21 @@ impl Catalogue {
         (gone, merged)
     }
 
-    /// Gives new services their numbers.
-    fn meet_services(&mut self, second: &ClosedSecond) {
+    /// Gives new services their numbers, as far as there is room for them.
+    fn meet_services(&mut self, second: &mut ClosedSecond) {
         let now = second.second;
         let mut known = Walk::along(self.services.iter());
-        let news: Vec<&Service> = second.cells.keys().filter(|service| known.find(service).is_none()).collect();
+        let mut news: Vec<Service> =
+            second.cells.keys().filter(|service| known.find(service).is_none()).cloned().collect();
+        let room = SERVICES_KEPT.saturating_sub(self.services.len());
+        self.folded += fold_newcomers(second, &mut news, &self.domains, room);
         for service in news {
             self.domains.entry(service.environment.clone()).or_insert(now);
             let number = ServiceNumber(self.next_number);
-            self.next_number = self.next_number.wrapping_add(1);
-            self.services.insert(service.clone(), KnownService::new(number, now));
+            if let Entry::Vacant(place) = self.services.entry(service) {
+                self.next_number = self.next_number.wrapping_add(1);
+                place.insert(Box::new(KnownService::new(number, now)));
+            }
         }
     }
 
@@ -133,21 +146,24 @@ impl Catalogue {
         if self.services.len() <= SERVICES_MAX {
             return;
         }
-        let mut by_value: Vec<(f64, Second, Service)> = self
+        let mut by_value: Vec<(f64, Second, &Service)> = self
             .services
             .iter()
-            .map(|(service, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, service.clone()))
+            .map(|(service, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, service))
             .collect();
-        by_value.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
-        let excess = self.services.len() - SERVICES_MAX * 19 / 20;
-        for (_, _, service) in by_value.into_iter().take(excess) {
+        let excess = by_value.len() - SERVICES_KEPT;
+        by_value.select_nth_unstable_by(excess, |a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
+        by_value.truncate(excess);
+        let least: Vec<Service> = by_value.into_iter().map(|(_, _, service)| service.clone()).collect();
+        for service in least {
             if let Some(known) = self.services.remove(&service) {
                 self.template_count -= known.places.len();
                 gone.services.push(known.number);
                 self.unsuitable.remove(&service);
             }
         }
-        self.domains.retain(|domain, _| self.services.keys().any(|service| service.environment == *domain));
+        let domains: BTreeSet<_> = self.services.keys().map(|service| service.environment.clone()).collect();
+        self.domains.retain(|domain, _| domains.contains(domain));
     }
 
     /// Where there are too many templates in all, the service with the most gives up a tenth of its own.
@@ -164,17 +180,17 @@ impl Catalogue {
 
     /// A service.
     pub fn service(&self, service: &Service) -> Option<&KnownService> {
-        self.services.get(service)
+        self.services.get(service).map(Box::as_ref)
     }
 
     /// All services, in their order.
     pub fn services(&self) -> impl Iterator<Item = (&Service, &KnownService)> {
-        self.services.iter()
+        self.services.iter().map(|(service, known)| (service, &**known))
     }
 
     /// The services of the domain that `service` is of.
     pub(super) fn domain<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = (&'a Service, &'a KnownService)> {
-        self.services.iter().filter(move |(other, _)| other.environment == service.environment)
+        self.services().filter(move |(other, _)| other.environment == service.environment)
     }
 
     /// The first second of the domain that `service` is of.
@@ -189,7 +205,7 @@ impl Catalogue {
     ) -> impl Iterator<Item = (&'a Service, &'a KnownService)> + use<'a> {
         let missing = (!second.missing.is_empty()).then(|| Missing::new(&second.missing, &self.partitions));
         missing.into_iter().flat_map(|missing| {
-            self.services.iter().filter(move |(service, known)| {
+            self.services().filter(move |(service, known)| {
                 *service.name == *OTHER_SERVICES || known.sources.may_be_among(&missing)
             })
         })

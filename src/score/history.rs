@@ -55,7 +55,8 @@ impl History {
 
     fn add_service(&mut self, now: Second, active: &Active<'_>) {
         let start = Second(now.0.div_euclid(BLOCK_SECONDS) * BLOCK_SECONDS);
-        let blocks = self.blocks.entry(active.known.number).or_default();
+        // Many a service writes once: a block is large.
+        let blocks = self.blocks.entry(active.known.number).or_insert_with(|| VecDeque::with_capacity(1));
         while blocks.front().is_some_and(|first| now.since(first.start) > KEPT_SECONDS) {
             blocks.pop_front();
         }

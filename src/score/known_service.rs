@@ -179,7 +179,7 @@ impl KnownService {
         }
         let mut merges = Vec::new();
         for (id, text, lines) in news {
-            merges.extend(self.merges.meet(id, &text, lines, now, masks));
+            merges.extend(self.merges.meet(id, text, lines, now, masks));
         }
         for id in parts {
             let into = self.merges.resolve(id);

@@ -36,8 +36,8 @@ pub struct KnownTemplate {
     pub(super) lines: Decayed,
     text: Option<Arc<str>>,
     // Apart, for they are seldom looked at and the rest is every second.
-    pub(super) first: Option<Box<Sample>>,
-    recent: Option<Box<Sample>>,
+    pub(super) first: Option<Arc<Sample>>,
+    recent: Option<Arc<Sample>>,
     /// When others were last told of it: those who look up what an id means.
     pub(super) told: Option<Second>,
     has_changed: bool,
@@ -66,7 +66,7 @@ impl KnownTemplate {
         }
         let Some(sample) = &tally.sample else { return };
         if self.first.is_none() {
-            self.first = Some(sample.clone());
+            self.first = Some(Arc::clone(sample));
         }
         let minute = |sample: &Sample| sample.time.second().0.div_euclid(60);
         let better = self.recent.as_ref().is_none_or(|kept| match minute(sample).cmp(&minute(kept)) {
@@ -75,7 +75,7 @@ impl KnownTemplate {
             std::cmp::Ordering::Less => false,
         });
         if better {
-            self.recent = Some(sample.clone());
+            self.recent = Some(Arc::clone(sample));
         }
     }
 

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::decay::Decayed;
 use crate::record::{Second, TemplateId};
+use crate::vectorise::{Sorted, Walk};
 
 /// Micro-clusters of one service at most.
 const CLUSTERS_MAX: usize = 32;
@@ -117,7 +118,7 @@ impl MicroCluster {
 pub(super) struct MicroClusters {
     clusters: Vec<MicroCluster>,
     /// Inverse document frequencies, as of the last refresh.
-    idf: BTreeMap<TemplateId, f64>,
+    idf: Sorted<TemplateId, f64>,
     /// That of a template which no cluster has.
     idf_of_unknown: f64,
     windows: u64,
@@ -132,7 +133,7 @@ impl MicroClusters {
     }
 
     fn nearest_place(&self, window: &[TemplateId]) -> Option<(usize, f64)> {
-        let vector = unit(window.iter().map(|&id| (id, self.idf(id))).collect());
+        let vector = weighted(window.iter().map(|&id| (id, 1.0)), &self.idf, self.idf_of_unknown);
         let distances =
             self.clusters.iter().enumerate().map(|(place, cluster)| (place, distance(&vector, &cluster.vector)));
         distances.min_by(|a, b| a.1.total_cmp(&b.1))
@@ -152,7 +153,7 @@ impl MicroClusters {
         };
         let (idf, unknown) = (&self.idf, self.idf_of_unknown);
         if let Some(cluster) = self.clusters.get_mut(place) {
-            cluster.vector = weighted(&cluster.presence, idf, unknown);
+            cluster.vector = weighted(cluster.presence.iter().copied(), idf, unknown);
         }
         self.windows += 1;
         // Frequencies change fast at first.
@@ -195,15 +196,14 @@ impl MicroClusters {
         self.idf_of_unknown = idf(0.0);
         self.idf = documents.into_iter().map(|(id, count)| (id, idf(count))).collect();
         for cluster in &mut self.clusters {
-            cluster.vector = weighted(&cluster.presence, &self.idf, self.idf_of_unknown);
+            cluster.vector = weighted(cluster.presence.iter().copied(), &self.idf, self.idf_of_unknown);
         }
     }
 
     /// A template is a part of another one from now on: present where either was, and as frequent as the more frequent one.
     pub(super) fn merge(&mut self, from: TemplateId, into: TemplateId) {
         if let Some(idf) = self.idf.remove(&from) {
-            let place = self.idf.entry(into).or_insert(idf);
-            *place = place.min(idf);
+            self.idf.add(into, idf, |known, idf| *known = known.min(idf));
         }
         for cluster in &mut self.clusters {
             if cluster.family == Some(from) {
@@ -219,7 +219,7 @@ impl MicroClusters {
                 }
                 Err(place) => cluster.presence.insert(place, (into, share)),
             }
-            cluster.vector = weighted(&cluster.presence, &self.idf, self.idf_of_unknown);
+            cluster.vector = weighted(cluster.presence.iter().copied(), &self.idf, self.idf_of_unknown);
         }
     }
 
@@ -249,9 +249,10 @@ impl MicroClusters {
     }
 }
 
-fn weighted(presence: &[(TemplateId, f64)], idf: &BTreeMap<TemplateId, f64>, unknown: f64) -> Vector {
-    let of = |id| idf.get(&id).copied().unwrap_or(unknown.max(f64::MIN_POSITIVE));
-    unit(presence.iter().map(|&(id, share)| (id, share * of(id))).collect())
+/// Shares of templates, in the order of their ids, times inverse document frequency. O(templates).
+fn weighted(shares: impl Iterator<Item = (TemplateId, f64)>, idf: &Sorted<TemplateId, f64>, unknown: f64) -> Vector {
+    let (mut idf, unknown) = (Walk::along(idf.iter()), unknown.max(f64::MIN_POSITIVE));
+    unit(shares.map(|(id, share)| (id, share * idf.find(&id).copied().unwrap_or(unknown))).collect())
 }
 
 /// Brings a vector to length one.

@@ -61,7 +61,7 @@ struct ServiceMix {
 /// The mixes of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Mixes {
-    services: BTreeMap<ServiceNumber, ServiceMix>,
+    services: BTreeMap<ServiceNumber, Box<ServiceMix>>,
 }
 
 impl Detect for Mixes {
@@ -76,7 +76,7 @@ impl Detect for Mixes {
             self.services.remove(number);
         }
         for active in known.seen_whole() {
-            let mix = self.services.entry(active.known.number).or_insert_with(|| ServiceMix::new(now));
+            let mix = self.services.entry(active.known.number).or_insert_with(|| Box::new(ServiceMix::new(now)));
             mix.close(now, active, told.of(active.service), found);
             let present = active.templates.iter().filter(|sight| sight.lines() > 0).map(|sight| sight.id);
             mix.recent.push_back((now, present.take(TEMPLATES_MAX).collect()));

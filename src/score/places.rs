@@ -98,6 +98,10 @@ impl<T> ByPlace<T> {
     pub(super) fn get_or_insert_with(&mut self, place: Place, new: impl FnOnce() -> T) -> Option<&mut T> {
         let index = place.0 as usize;
         if self.0.len() <= index {
+            if self.0.is_empty() {
+                // Many a service has one template, and what is held is large.
+                self.0.reserve_exact(index + 1);
+            }
             self.0.resize_with(index + 1, || None);
         }
         self.0.get_mut(index).map(|held| held.get_or_insert_with(new))

@@ -53,7 +53,7 @@ struct ServiceRates {
 /// The rates of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rates {
-    services: BTreeMap<ServiceNumber, ServiceRates>,
+    services: BTreeMap<ServiceNumber, Box<ServiceRates>>,
     /// How many series each domain has, counted once a minute.
     series: BTreeMap<Option<Arc<str>>, u64>,
     counted_in_minute: Option<i64>,
@@ -80,7 +80,7 @@ impl Detect for Rates {
         for active in known.seen_whole() {
             let threshold = self.threshold(active.service, known.budget);
             let rates = self.services.entry(active.known.number);
-            let rates = rates.or_insert_with(|| ServiceRates::new(active.known.birth));
+            let rates = rates.or_insert_with(|| Box::new(ServiceRates::new(active.known.birth)));
             if rates.is_silent && active.cell.total() > 0 {
                 rates.end_silence(|series| series.go_on(now));
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Feature, Finding, Lookup, Window};
 use crate::record::{Offset, Partition, Second, Service, TemplateId, TimeBasis};
-use crate::vectorise::Cell;
+use crate::vectorise::{Cell, Sorted};
 
 /// One closed second of log time: the sums of all services, in their order. It may be empty.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct ClosedSecond {
     /// Which second.
     pub second: Second,
     /// The sums of each service that wrote in it.
-    pub cells: BTreeMap<Service, Cell>,
+    pub cells: Sorted<Service, Cell>,
     /// The partitions of which lines of it are missing: lost, or not counted yet. What is new in it is new, but that nothing was seen of
     /// a service that may write there means nothing.
     pub missing: BTreeSet<Partition>,

@@ -59,7 +59,7 @@ impl<'a> Known<'a> {
     ) -> Self {
         let mut active = Vec::with_capacity(second.cells.len());
         let mut known_services = Walk::along(catalogue.services());
-        for (service, cell) in &second.cells {
+        for (service, cell) in second.cells.iter() {
             let Some(known) = known_services.find(service) else { continue };
             if cell.total() > 0 {
                 silent.remove(&known.number);

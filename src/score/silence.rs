@@ -33,7 +33,7 @@ struct ServiceGaps {
 /// The gaps of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Silence {
-    services: BTreeMap<ServiceNumber, ServiceGaps>,
+    services: BTreeMap<ServiceNumber, Box<ServiceGaps>>,
     /// Tests a day of each domain, counted once a minute.
     tests_per_day: BTreeMap<Option<Arc<str>>, f64>,
     counted_in_minute: Option<i64>,
@@ -64,7 +64,7 @@ impl Detect for Silence {
         }
         self.see_again(now, known);
         for active in known.seen_whole() {
-            let gaps = self.services.entry(active.known.number).or_insert_with(|| ServiceGaps::new(now));
+            let gaps = self.services.entry(active.known.number).or_insert_with(|| Box::new(ServiceGaps::new(now)));
             gaps.meet(now, active);
         }
         self.count_tests(now, known);

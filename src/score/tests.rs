@@ -74,7 +74,7 @@ impl World {
     }
 
     fn end_of_second(&mut self) -> Vec<Finding> {
-        let cells = std::mem::take(&mut self.cells);
+        let cells = std::mem::take(&mut self.cells).into_iter().collect();
         let mut closed = ClosedSecond { second: self.now, cells, missing: self.missing.clone() };
         let now = self.now;
         self.spans.retain(|(_, span)| now.since(span.end) < 420);
@@ -115,7 +115,7 @@ fn add(cell: &mut Cell, now: Second, template: u64, level: Level, lines: u64) {
     let mut tally = cell.templates.remove(&TemplateId(template)).unwrap_or_default();
     tally.lines[level.index()] += lines;
     tally.skeleton = Some(Arc::from(format!("template {template}").as_str()));
-    tally.sample = Some(Box::new(Sample {
+    tally.sample = Some(Arc::new(Sample {
         time: now.start(),
         text_hash: template,
         topic: Arc::from("logs"),
@@ -312,7 +312,7 @@ fn the_text_of_a_template_is_whole_or_says_that_it_is_not() {
         let cell = world.cells.get_mut(&Service::new(None, "web")).expect("web");
         let tally = cell.templates.get_mut(&TemplateId(1)).expect("its tally");
         tally.skeleton = skeleton.map(Arc::from);
-        if let Some(kept) = &mut tally.sample {
+        if let Some(kept) = tally.sample.as_mut().map(Arc::make_mut) {
             (kept.text, kept.truncated) = (Arc::from(sample), truncated);
         }
         world.end_of_second();
@@ -581,7 +581,7 @@ fn play(scorer: &mut Scorer, seconds: &[Vec<(u8, u64, usize, u64)>], from: usize
             let cell = cells.entry(Service::new(None, &format!("s{service}"))).or_default();
             add(cell, second, template, Level::from_index(level), lines);
         }
-        ClosedSecond { second, cells, missing: BTreeSet::new() }
+        ClosedSecond { second, cells: cells.into_iter().collect(), missing: BTreeSet::new() }
     };
     seconds.iter().enumerate().map(closed).map(|mut second| scorer.judge(&mut second, &Told::default())).collect()
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::{Offset, Partition, Second, Service, StreamTime, Topic};
 use crate::score::ClosedSecond;
 use crate::vectorise::wire::{Cut, Flush, Progress};
-use crate::vectorise::{Cell, Walk, fold_services};
+use crate::vectorise::{Cell, Sorted, fold_services};
 
 /// After this many empty seconds in a row nothing is left that time could change: further empty ones are passed over.
 pub(super) const EMPTY_SECONDS_MAX: i64 = 7_200;
@@ -25,9 +25,6 @@ const REMAINING_SECONDS_MAX: i64 = 30 * 86_400;
 /// So long after lines were lost the sums are not yet believed to be whole, in seconds: lines are not in the order of their times,
 /// and the windows that rates look at reach back.
 const PARTIAL_AFTER_LOSS_SECONDS: i64 = 60;
-
-/// From one new service for so many known ones on it is less to make the tree of both anew than to search for each.
-const NEWS_WORTH_A_TREE: usize = 8;
 
 /// A break in the offsets that tallies cover: lines lost, or counted twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,32 +47,12 @@ fn meaning(expected: &i64, found: &i64) -> &'static str {
 }
 
 /// Adds the cells of services, each of which stays within its limits.
-fn merge_cells(sums: &mut BTreeMap<Service, Cell>, mut cells: BTreeMap<Service, Cell>) {
-    if sums.is_empty() {
-        cells.values_mut().for_each(Cell::fold);
-        *sums = cells;
-        return;
-    }
-    let mut known = Walk::along(sums.iter_mut());
-    let mut news = Vec::new();
-    for (service, mut cell) in cells {
-        match known.find(&service) {
-            Some(sum) => {
-                sum.merge(cell);
-                sum.fold();
-            }
-            None => {
-                cell.fold();
-                news.push((service, cell));
-            }
-        }
-    }
-    // To append makes the tree anew.
-    if news.len() * NEWS_WORTH_A_TREE < sums.len() {
-        sums.extend(news);
-    } else {
-        sums.append(&mut news.into_iter().collect());
-    }
+fn merge_cells(sums: &mut Sorted<Service, Cell>, mut cells: Sorted<Service, Cell>) {
+    cells.values_mut().for_each(Cell::fold);
+    sums.merge(cells, |sum, cell| {
+        sum.merge(cell);
+        sum.fold();
+    });
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,7 +88,7 @@ impl Reported {
 pub(super) struct Merger {
     roster: BTreeMap<Topic, u32>,
     reported: BTreeMap<Partition, Reported>,
-    open: BTreeMap<Second, BTreeMap<Service, Cell>>,
+    open: BTreeMap<Second, Sorted<Service, Cell>>,
     closed: Option<Second>,
     last_filled: Option<Second>,
     folded_services: u64,

@@ -12,6 +12,7 @@ use crate::ops::{ObserverMetrics, View};
 use crate::publish::{self, Destination, Original, Outcome, OutputRecord};
 use crate::record::{Offset, Partition, StreamTime, Topic};
 use crate::stage::Observer;
+use crate::vectorise::Cell;
 use crate::vectorise::wire::Flush;
 
 /// A record of the tallies topic is closed when it holds about this many bytes, and grows by as many at most: far below the
@@ -251,7 +252,7 @@ fn split(flush: Flush, partitions: i32) -> BTreeMap<i32, Vec<Flush>> {
                 }
                 *held += part.size_bytes();
                 if let Some(record) = records.last_mut() {
-                    record.cells.entry(second).or_default().entry(service.clone()).or_default().merge(part);
+                    record.cells.entry(second).or_default().add(service.clone(), part, Cell::merge);
                 }
             }
         }
@@ -281,7 +282,7 @@ fn home(environment: Option<&str>, partitions: i32) -> i32 {
 mod tests {
     use super::*;
     use crate::record::{Second, Service, TemplateId};
-    use crate::vectorise::{Cell, TemplateTally};
+    use crate::vectorise::TemplateTally;
 
     /// A second in which every service wrote many templates that nobody had seen: the worst that lines can do.
     fn flood() -> Flush {
@@ -305,7 +306,7 @@ mod tests {
             assert!(record.encode().len() < 700_000);
             for (second, cells) in record.cells {
                 for (service, cell) in cells {
-                    together.cells.entry(second).or_default().entry(service).or_default().merge(cell);
+                    together.cells.entry(second).or_default().add(service, cell, Cell::merge);
                 }
             }
         }

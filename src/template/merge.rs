@@ -123,6 +123,8 @@ struct Alias {
 pub struct Merges {
     /// Lines of each template that is part of no other.
     lines: BTreeMap<TemplateId, u64>,
+    /// The only template so far. It is not in its gaps yet: there may be a million sources of one template.
+    alone: Option<(TemplateId, Arc<str>)>,
     /// What was seen in each gap, by the hash of the word.
     gaps: BTreeMap<(Gap, u64), Filling>,
     /// Gaps whose words are values.
@@ -172,13 +174,28 @@ impl Merges {
 
     /// Meets a template for the first time, with the lines it has so far and the masks its skeleton was made with. Returns what is merged because of it, in order: a
     /// template may go into one that then goes into a third.
-    pub fn meet(&mut self, id: TemplateId, text: &str, lines: u64, now: Second, masks: &Masks) -> Vec<Merge> {
+    pub fn meet(
+        &mut self,
+        id: TemplateId,
+        text: impl Into<Arc<str>>,
+        lines: u64,
+        now: Second,
+        masks: &Masks,
+    ) -> Vec<Merge> {
         let mut merges = Vec::new();
         if self.contains(id) {
             return merges;
         }
+        let mut template = (id, text.into());
+        let is_alone = self.lines.is_empty();
         self.lines.insert(id, lines);
-        let mut template = (id, Arc::<str>::from(text));
+        if is_alone {
+            self.alone = Some(template);
+            return merges;
+        }
+        if let Some((first, text)) = self.alone.take() {
+            variants(&text, masks).iter().for_each(|variant| self.fill(variant, first));
+        }
         // What this one has as a variable, others that were met before it may have as a word.
         for gap in self.gaps_without(id) {
             self.merge(gap, &template.1, now, &mut merges);
@@ -290,6 +307,7 @@ impl Merges {
     /// Keeps what belongs to templates that are still known. O(all that is kept).
     pub fn retain(&mut self, mut is_known: impl FnMut(TemplateId) -> bool) {
         self.lines.retain(|&id, _| is_known(id));
+        self.alone.take_if(|(id, _)| !self.lines.contains_key(id));
         let gone: Vec<TemplateId> =
             self.aliases.keys().copied().filter(|&id| !self.lines.contains_key(&self.resolve(id))).collect();
         for id in gone {

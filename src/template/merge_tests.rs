@@ -152,7 +152,7 @@ fn aliases_are_bounded_and_who_returns_is_merged_again() {
     assert_eq!(merges.lines.len(), 1);
     let first = lines.first().unwrap();
     assert!(!merges.contains(id(first)), "the oldest was forgotten");
-    merges.meet(id(first), first, 1, Second(1 << 20), &Masks::default());
+    merges.meet(id(first), first.as_str(), 1, Second(1 << 20), &Masks::default());
     assert_eq!(merges.resolve(id(first)), id("Invalid user <*> from here"));
 }
 
@@ -179,7 +179,7 @@ proptest! {
         for (second, line) in (before.len() as i64..).map(Second).zip(after) {
             match merges.contains(id(line)) {
                 true => drop(merges.count(id(line), 1, second)),
-                false => drop(merges.meet(id(line), line, 1, second, &Masks::default())),
+                false => drop(merges.meet(id(line), line.as_str(), 1, second, &Masks::default())),
             }
         }
         prop_assert_eq!(merges, meet(&lines));

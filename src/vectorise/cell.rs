@@ -53,7 +53,7 @@ pub struct TemplateTally {
     /// The skeleton's text, where this tally announces it.
     pub skeleton: Option<Arc<str>>,
     /// The smallest sample, where this tally brings one: few do.
-    pub sample: Option<Box<Sample>>,
+    pub sample: Option<Arc<Sample>>,
     /// Sketches of the numbers in the template's first places, in their order.
     pub slots: Vec<Sketch>,
 }
@@ -209,6 +209,14 @@ impl Cell {
             tally.lines = [0; 6];
             tally.slots.clear();
         }
+        self
+    }
+
+    /// Its lines, without templates and hosts: what is counted of a service that is folded.
+    pub(crate) fn without_names(mut self) -> Self {
+        self.templates.clear();
+        self.hosts.clear();
+        self.other_lines = self.total();
         self
     }
 

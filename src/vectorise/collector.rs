@@ -6,16 +6,15 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::hash_map::Entry;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::{HashMap, HashSet, HashTable};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::announced::{Announced, SampleOrder};
-use super::{
-    Cell, SAMPLE_BYTES_MAX, SLOTS_PER_TEMPLATE_MAX, Sample, Sketch, SketchKey, TemplateTally, beginning, fold_services,
-};
-use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, TimeBasis};
-use crate::template::{ParameterKind, Skeleton, number};
+use super::announced::Announced;
+use super::fold::Admission;
+use super::live::{LiveCell, LiveTemplate};
+use super::{Cell, OTHER_SERVICES, SAMPLE_BYTES_MAX, Sorted, TemplateTally, beginning, fold_services};
+use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TimeBasis};
+use crate::template::Skeleton;
 
 /// A line with its time and template, ready to be counted.
 #[derive(Clone, Copy)]
@@ -44,29 +43,20 @@ pub struct Line<'a> {
     pub template: Option<(&'a str, Skeleton<'a>)>,
 }
 
-struct LiveTemplate {
-    tally: TemplateTally,
-    /// What a sample must be below to be worth sending.
-    floor: Option<SampleOrder>,
-}
-
-struct LiveCell {
-    second: Second,
-    hash: u64,
-    service: Service,
-    sums: Cell,
-    templates: HashMap<TemplateId, LiveTemplate, FixedState>,
-    hosts: HashMap<Arc<str>, u64, FixedState>,
-    ranges: Vec<(Partition, Offset, Offset)>,
-}
-
 /// Gathers the tallies of the lines since the last flush.
 #[derive(Default)]
 pub struct Collector {
-    cells: HashTable<LiveCell>,
+    cells: Vec<LiveCell>,
+    /// The places of the cells.
+    cells_by_hash: HashTable<usize>,
+    /// Those of all cells: a table for each cell would be made anew with each.
+    templates: Vec<LiveTemplate>,
+    templates_by_hash: HashTable<usize>,
     hasher: FixedState,
     announced: Announced,
-    entries: usize,
+    admissions: HashMap<Second, Admission, FixedState>,
+    /// Hashes of second and service of those that were not admitted.
+    refused: HashSet<u64, FixedState>,
     services_folded: u64,
 }
 
@@ -76,28 +66,91 @@ impl Collector {
         let second = line.time.second();
         let service_hash = self.hasher.hash_one((line.environment, line.service));
         let hash = self.hasher.hash_one((second.0, service_hash));
-        let same = |cell: &LiveCell| {
-            cell.second == second
-                && &*cell.service.name == line.service
-                && cell.service.environment.as_deref() == line.environment
+        let Some(place) = self.place(second, line.environment, line.service, hash) else {
+            self.refused.insert(hash);
+            return self.add_to_others(line, second);
         };
-        let entry = self.cells.entry(hash, same, |cell| cell.hash);
-        let cell = match entry {
-            hashbrown::hash_table::Entry::Occupied(found) => found.into_mut(),
-            hashbrown::hash_table::Entry::Vacant(place) => {
-                self.entries += 1;
-                place.insert(LiveCell::new(second, hash, Service::new(line.environment, line.service))).into_mut()
+        let Some(cell) = self.cells.get_mut(place) else { return };
+        cell.count(line);
+        if let Some(host) = line.host.filter(|_| line.template.is_some()) {
+            cell.count_host(host);
+        }
+        if let Some((text, skeleton)) = line.template {
+            self.count_template(line, text, &skeleton, place, service_hash);
+        }
+    }
+
+    /// The place of the cell of a service; `None` where the second has too many for it to stay.
+    fn place(&mut self, second: Second, environment: Option<&str>, name: &str, hash: u64) -> Option<usize> {
+        let cells = &self.cells;
+        let found = self.cells_by_hash.find(hash, |&place| {
+            cells.get(place).is_some_and(|cell| {
+                cell.second == second
+                    && &*cell.service.name == name
+                    && cell.service.environment.as_deref() == environment
+            })
+        });
+        if found.is_some() {
+            return found.copied();
+        }
+        let service = match (environment, name) {
+            (None, OTHER_SERVICES) => Service::new(None, name),
+            _ => self.admissions.entry(second).or_default().admits(environment, name)?,
+        };
+        let place = self.cells.len();
+        self.cells.push(LiveCell::new(second, hash, service));
+        let hash_at = |&place: &usize| self.cells.get(place).map_or(0, |cell| cell.hash);
+        self.cells_by_hash.insert_unique(hash, place, hash_at);
+        Some(place)
+    }
+
+    /// Counts a line of a service that does not stay: without its names, as [`fold_services`] would have it.
+    fn add_to_others(&mut self, line: &Line<'_>, second: Second) {
+        let hash = self.hasher.hash_one((second.0, self.hasher.hash_one((None::<&str>, OTHER_SERVICES))));
+        let place = self.place(second, None, OTHER_SERVICES, hash);
+        if let Some(cell) = place.and_then(|place| self.cells.get_mut(place)) {
+            cell.count(line);
+            cell.sums.other_lines += u64::from(line.template.is_some() && !line.late);
+        }
+    }
+
+    fn count_template(&mut self, line: &Line<'_>, text: &str, skeleton: &Skeleton<'_>, cell: usize, service_hash: u64) {
+        let (id, second) = (skeleton.id, line.time.second());
+        let hash = self.hasher.hash_one((cell, id));
+        let templates = &self.templates;
+        let is_same = |&place: &usize| templates.get(place).is_some_and(|live| live.cell == cell && live.id == id);
+        let place = match self.templates_by_hash.find(hash, is_same) {
+            Some(&place) => place,
+            None => {
+                let (announce, floor) = self.announced.meet(service_hash, id, second);
+                let skeleton = announce.then(|| Arc::from(skeleton.text));
+                let tally = TemplateTally { skeleton, ..TemplateTally::default() };
+                let place = self.templates.len();
+                if let Some(cell) = self.cells.get_mut(cell) {
+                    cell.template_count += 1;
+                }
+                self.templates.push(LiveTemplate { cell, id, hash, tally, floor });
+                let hash_at = |&place: &usize| self.templates.get(place).map_or(0, |live| live.hash);
+                self.templates_by_hash.insert_unique(hash, place, hash_at);
+                place
             }
         };
-        cell.count(line);
-        if let Some((text, skeleton)) = line.template {
-            cell.count_template(line, text, &skeleton, service_hash, &mut self.announced, &mut self.entries);
+        let Some(live) = self.templates.get_mut(place) else { return };
+        live.count(line, text, skeleton);
+        if live.floor.is_none_or(|(time, _)| line.time <= time) {
+            // The last word of a line that was cut off may be half of one.
+            let whole_bytes_max = if line.is_cut { text.len().saturating_sub(1) } else { text.len() };
+            let (text, truncated) = beginning(text, whole_bytes_max.min(SAMPLE_BYTES_MAX));
+            let order = (line.time, text_hash(text, line.host));
+            if live.offer(line, text, truncated, order) {
+                self.announced.sampled(service_hash, id, second, order);
+            }
         }
     }
 
     /// Roughly how many entries a flush would send: cells and templates.
     pub fn entries(&self) -> usize {
-        self.entries
+        self.cells.len() + self.templates.len()
     }
 
     /// Forgets what was announced; see [`Announced`].
@@ -110,152 +163,28 @@ impl Collector {
         std::mem::take(&mut self.services_folded)
     }
 
-    /// Takes everything counted since the last call, in the order of second and service, within the limits.
-    pub fn take(&mut self) -> BTreeMap<Second, BTreeMap<Service, Cell>> {
-        let mut seconds: BTreeMap<Second, BTreeMap<Service, Cell>> = BTreeMap::new();
-        for cell in self.cells.drain() {
-            let (second, service) = (cell.second, cell.service.clone());
-            seconds.entry(second).or_default().insert(service, cell.into_cell());
-        }
-        for cells in seconds.values_mut() {
-            self.services_folded += fold_services(cells) as u64;
-        }
-        self.entries = 0;
-        seconds
-    }
-}
-
-impl LiveCell {
-    fn new(second: Second, hash: u64, service: Service) -> Self {
-        Self {
-            second,
-            hash,
-            service,
-            sums: Cell::default(),
-            templates: HashMap::default(),
-            hosts: HashMap::default(),
-            ranges: Vec::new(),
-        }
-    }
-
-    fn count(&mut self, line: &Line<'_>) {
-        match self.ranges.iter_mut().rev().find(|(partition, ..)| partition == line.partition) {
-            Some((_, first, last)) => {
-                *first = line.offset.min(*first);
-                *last = line.offset.max(*last);
-            }
-            None => self.ranges.push((line.partition.clone(), line.offset, line.offset)),
-        }
-        if line.template.is_none() {
-            self.sums.continuations += 1;
-            return;
-        }
-        match line.basis {
-            TimeBasis::Log => {}
-            TimeBasis::KafkaCreate => self.sums.by_kafka_time[0] += 1,
-            TimeBasis::KafkaAppend => self.sums.by_kafka_time[1] += 1,
-        }
-        if let Some(host) = line.host {
-            match self.hosts.get_mut(host) {
-                Some(lines) => *lines += 1,
-                None => _ = self.hosts.insert(Arc::from(host), 1),
+    /// Takes everything counted since the last call, in the order of second and service, within the limits. O(n log n).
+    pub fn take(&mut self) -> BTreeMap<Second, Sorted<Service, Cell>> {
+        self.cells_by_hash.clear();
+        self.templates_by_hash.clear();
+        self.admissions.clear();
+        for live in self.templates.drain(..) {
+            if let Some(cell) = self.cells.get_mut(live.cell) {
+                cell.put(live.id, live.tally);
             }
         }
-        if line.late {
-            self.sums.late += 1;
-        } else if let Some(lines) = self.sums.lines.get_mut(line.level.index()) {
-            *lines += 1;
+        let mut seconds: BTreeMap<Second, Vec<(Service, Cell)>> = BTreeMap::new();
+        for cell in self.cells.drain(..) {
+            seconds.entry(cell.second).or_default().push(cell.into_cell());
         }
-    }
-
-    fn count_template(
-        &mut self,
-        line: &Line<'_>,
-        text: &str,
-        skeleton: &Skeleton<'_>,
-        service: u64,
-        announced: &mut Announced,
-        entries: &mut usize,
-    ) {
-        let live = match self.templates.entry(skeleton.id) {
-            Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(place) => {
-                *entries += 1;
-                let (announce, floor) = announced.meet(service, skeleton.id, self.second);
-                let skeleton = announce.then(|| Arc::from(skeleton.text));
-                place.insert(LiveTemplate { tally: TemplateTally { skeleton, ..TemplateTally::default() }, floor })
-            }
-        };
-        live.count(line, text, skeleton);
-        if live.floor.is_none_or(|(time, _)| line.time <= time) {
-            // The last word of a line that was cut off may be half of one.
-            let whole_bytes_max = if line.is_cut { text.len().saturating_sub(1) } else { text.len() };
-            let (text, truncated) = beginning(text, whole_bytes_max.min(SAMPLE_BYTES_MAX));
-            let order = (line.time, text_hash(text, line.host));
-            if live.offer(line, text, truncated, order) {
-                announced.sampled(service, skeleton.id, self.second, order);
-            }
-        }
-    }
-
-    fn into_cell(self) -> Cell {
-        let mut cell = self.sums;
-        cell.templates = self.templates.into_iter().map(|(id, live)| (id, live.tally)).collect();
-        cell.hosts = self.hosts.into_iter().collect();
-        cell.ranges = self.ranges.into_iter().map(|(partition, first, last)| (partition, (first, last))).collect();
-        cell.fold();
-        cell
-    }
-}
-
-impl LiveTemplate {
-    fn count(&mut self, line: &Line<'_>, text: &str, skeleton: &Skeleton<'_>) {
-        if line.late {
-            let others = (self.tally.late > 0).then_some(self.tally.late_level);
-            self.tally.late_level = others.map_or(line.level, |level| level.max(line.level));
-            self.tally.late += 1;
-            return;
-        }
-        if let Some(lines) = self.tally.lines.get_mut(line.level.index()) {
-            *lines += 1;
-        }
-        for parameter in skeleton.parameters {
-            let slot = usize::from(parameter.slot);
-            if parameter.kind != ParameterKind::Number || slot >= SLOTS_PER_TEMPLATE_MAX {
-                continue;
-            }
-            let Some(value) = number(parameter.text(text)) else { continue };
-            if self.tally.slots.len() <= slot {
-                self.tally.slots.resize_with(slot + 1, Sketch::default);
-            }
-            if let Some(sketch) = self.tally.slots.get_mut(slot) {
-                sketch.add(SketchKey::of(value), 1);
-            }
-        }
-    }
-
-    /// Takes the line as sample if it is smaller than what was sent for this minute. Of lines that read alike the one with
-    /// the smallest coordinates stands for them.
-    fn offer(&mut self, line: &Line<'_>, text: &str, truncated: bool, order: SampleOrder) -> bool {
-        let position = (order, line.partition.topic.name(), line.partition.number, line.offset.0);
-        let better = match &self.tally.sample {
-            Some(kept) => position < ((kept.time, kept.text_hash), &*kept.topic, kept.partition, kept.offset),
-            None => self.floor.is_none_or(|floor| order <= floor),
-        };
-        if better {
-            self.floor = Some(order);
-            self.tally.sample = Some(Box::new(Sample {
-                time: order.0,
-                text_hash: order.1,
-                topic: line.partition.topic.shared(),
-                partition: line.partition.number,
-                offset: line.offset.0,
-                text: Arc::from(text),
-                truncated,
-                host: line.host.map(Arc::from),
-            }));
-        }
-        better
+        self.services_folded += self.refused.len() as u64;
+        self.refused.clear();
+        let sorted = seconds.into_iter().map(|(second, cells)| {
+            let mut cells = cells.into_iter().collect();
+            self.services_folded += fold_services(&mut cells) as u64;
+            (second, cells)
+        });
+        sorted.collect()
     }
 }
 

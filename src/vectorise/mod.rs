@@ -15,6 +15,7 @@ mod announced;
 mod cell;
 mod collector;
 mod fold;
+mod live;
 mod sketch;
 mod sorted;
 mod text;

@@ -4,7 +4,7 @@
 //! or a table is a detour, and costs a piece of memory each.
 
 /// Values by key, in rising order of the keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sorted<K, V>(Vec<(K, V)>);
 
 impl<K, V> Default for Sorted<K, V> {
@@ -22,6 +22,24 @@ impl<K: Ord, V> Sorted<K, V> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Pairs in any order; `add` says what becomes of the values of one key. O(n log n), and O(n) where they rise.
+    pub(super) fn adding_up(mut pairs: Vec<(K, V)>, mut add: impl FnMut(&mut V, V)) -> Self
+    where
+        V: Default,
+    {
+        if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            pairs.dedup_by(|next, first| {
+                let is_same = next.0 == first.0;
+                if is_same {
+                    add(&mut first.1, std::mem::take(&mut next.1));
+                }
+                is_same
+            });
+        }
+        Self(pairs)
     }
 
     /// What belongs to a key. O(log n).
@@ -45,6 +63,14 @@ impl<K: Ord, V> Sorted<K, V> {
                 }
             }
             Err(place) => self.0.insert(place, (key, value)),
+        }
+    }
+
+    /// Adds a value to what belongs to the key: `add` says how. O(log n), O(n) for a new one.
+    pub fn add(&mut self, key: K, value: V, add: impl FnOnce(&mut V, V)) {
+        match self.get_mut(&key) {
+            Some(mine) => add(mine, value),
+            None => self.insert(key, value),
         }
     }
 
@@ -165,6 +191,10 @@ mod tests {
             for (key, value) in pairs {
                 tree.insert(key, value);
                 flat.insert(key, value);
+            }
+            for (key, value) in [(7, 1), (7, 2)] {
+                tree.entry(key).and_modify(|mine| *mine ^= value).or_insert(value);
+                flat.add(key, value, |mine, theirs| *mine ^= theirs);
             }
             flat.merge(sorted(&others), |mine, theirs| *mine ^= theirs);
             for (key, theirs) in others {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Cell, Collector, Line, Sample};
+use super::{Cell, Collector, Line, Sample, Sorted};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, TimeBasis, Topic};
 use crate::template::Skeletoniser;
 
@@ -42,7 +42,7 @@ fn lines() -> impl Strategy<Value = Vec<Written>> {
     prop::collection::vec(line, 1..80)
 }
 
-type Sums = BTreeMap<Second, BTreeMap<Service, Cell>>;
+type Sums = BTreeMap<Second, Sorted<Service, Cell>>;
 
 fn add(collector: &mut Collector, index: usize, line: &Written) {
     let text = format!("{} {} ms", WORDS[line.words], line.number);
@@ -67,7 +67,7 @@ fn add(collector: &mut Collector, index: usize, line: &Written) {
 fn merge(into: &mut Sums, from: Sums) {
     for (second, cells) in from {
         for (service, cell) in cells {
-            into.entry(second).or_default().entry(service).or_default().merge(cell);
+            into.entry(second).or_default().add(service, cell, Cell::merge);
         }
     }
 }
@@ -78,9 +78,9 @@ type Announcements = (BTreeMap<(i64, Service, TemplateId), Sample>, BTreeMap<Tem
 fn take_announcements(sums: &mut Sums) -> Announcements {
     let (mut samples, mut skeletons) = (BTreeMap::new(), BTreeMap::new());
     for (second, cells) in sums {
-        for (service, cell) in cells {
+        for (service, cell) in cells.iter_mut() {
             for (&id, tally) in cell.templates.iter_mut() {
-                if let Some(sample) = tally.sample.take().map(|sample| *sample) {
+                if let Some(sample) = tally.sample.take().map(Arc::unwrap_or_clone) {
                     let smallest =
                         samples.entry((second.0.div_euclid(60), service.clone(), id)).or_insert_with(|| sample.clone());
                     *smallest = sample.min(smallest.clone());

@@ -153,7 +153,7 @@ type Sums = BTreeMap<(Second, Service, u64), ([u64; 6], u64)>;
 fn sums<'a>(flushes: impl IntoIterator<Item = &'a Flush>) -> Sums {
     let mut sums = Sums::new();
     for (second, cells) in flushes.into_iter().flat_map(|flush| &flush.cells) {
-        for (service, cell) in cells {
+        for (service, cell) in cells.iter() {
             for (id, template) in cell.templates.iter() {
                 let (lines, late) = sums.entry((*second, service.clone(), id.0)).or_default();
                 lines.iter_mut().zip(template.lines).for_each(|(sum, more)| *sum += more);

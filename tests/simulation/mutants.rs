@@ -7,6 +7,7 @@ use std::time::Duration;
 use eddyline::publish::Destination;
 use eddyline::record::{Offset, Partition, Record, StreamTime};
 use eddyline::stream::{Committed, Incoming, Retained, Task, Transaction};
+use eddyline::vectorise::Sorted;
 use eddyline::vectorise::wire::Flush;
 
 use super::input::is_poison;
@@ -196,7 +197,7 @@ impl<T: Task> Task for Bent<T> {
             }
             Some(Mutant::CommitsForeignOffsets) => transaction.offsets.append(&mut self.given_up),
             Some(Mutant::CountsLateLinesTwice) => in_flushes(transaction, |flush| {
-                let cells = flush.cells.values_mut().flat_map(BTreeMap::values_mut);
+                let cells = flush.cells.values_mut().flat_map(Sorted::values_mut);
                 cells.flat_map(|cell| cell.templates.values_mut()).for_each(|template| template.late *= 2);
             }),
             Some(Mutant::JudgesASecondTooEarly) => in_flushes(transaction, |flush| {

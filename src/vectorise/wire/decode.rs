@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::fields::{COUNT_MAX, Fields, Malformed, Numbers, Value, zigzag};
 use super::{Cut, Flush, Outcomes, Progress, WireError};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
-use crate::vectorise::{Cell, Sample, Sketch, SketchKey, TemplateTally};
+use crate::vectorise::{Cell, Sample, Sketch, SketchKey, Sorted, TemplateTally};
 
 /// What the cells of one flush share: its topics by number, and the texts that come again and again.
 struct Shared<'a> {
@@ -68,25 +68,13 @@ pub(super) fn flush(bytes: &[u8], with_sketches: bool) -> Result<Flush, WireErro
     Ok(flush)
 }
 
-/// By second and service. They come sorted, and then it costs O(cells).
-fn sorted(cells: Vec<(Second, Service, Cell)>) -> BTreeMap<Second, BTreeMap<Service, Cell>> {
+/// By second and service. They come sorted, and then it costs O(cells). What comes twice is added up.
+fn sorted(cells: Vec<(Second, Service, Cell)>) -> BTreeMap<Second, Sorted<Service, Cell>> {
     let mut seconds: BTreeMap<Second, Vec<(Service, Cell)>> = BTreeMap::new();
     for (second, service, cell) in cells {
         seconds.entry(second).or_default().push((service, cell));
     }
-    let of_second = |(second, mut cells): (Second, Vec<(Service, Cell)>)| {
-        cells.sort_by(|a, b| a.0.cmp(&b.0));
-        // What comes twice is added up.
-        cells.dedup_by(|next, first| {
-            let is_same = next.0 == first.0;
-            if is_same {
-                first.1.merge(std::mem::take(&mut next.1));
-            }
-            is_same
-        });
-        (second, cells.into_iter().collect())
-    };
-    seconds.into_iter().map(of_second).collect()
+    seconds.into_iter().map(|(second, cells)| (second, Sorted::adding_up(cells, Cell::merge))).collect()
 }
 
 fn roster(bytes: &[u8]) -> Result<(u32, u32), Malformed> {
@@ -231,7 +219,7 @@ fn template<'a>(bytes: &'a [u8], shared: &mut Shared<'a>) -> Result<(TemplateId,
             (3, Value::Number(lines)) => tally.late = count(lines)?,
             (4, Value::Number(level)) => tally.late_level = Level::from_index(unsigned(level) as usize),
             (5, text) => tally.skeleton = Some(Arc::from(text.text()?)),
-            (6, Value::Bytes(sample)) => tally.sample = Some(Box::new(self::sample(sample, shared)?)),
+            (6, Value::Bytes(sample)) => tally.sample = Some(Arc::new(self::sample(sample, shared)?)),
             (7, Value::Bytes(sketch)) if shared.with_sketches => tally.slots.push(self::sketch(sketch)?),
             _ => {}
         }
@@ -307,7 +295,7 @@ mod tests {
         let tally = TemplateTally { late: 7, late_level: Level::Trace, ..TemplateTally::default() };
         let mut cell = Cell::default();
         cell.templates.insert(TemplateId(1), tally);
-        let cells = BTreeMap::from([(Service::new(None, "web"), cell)]);
+        let cells = Sorted::from_iter([(Service::new(None, "web"), cell)]);
         let written = Flush { cells: BTreeMap::from([(Second(7), cells)]), ..Flush::default() };
         assert_eq!(Flush::decode(&written.encode()).unwrap(), written);
     }

@@ -15,7 +15,7 @@ use prost::Message;
 
 pub use fields::Malformed;
 
-use super::{Cell, TemplateTally};
+use super::{Cell, Sorted, TemplateTally};
 use crate::record::{Offset, Partition, Second, Service, StreamTime, TemplateId, Topic};
 
 /// A record of the tallies topic that cannot be read.
@@ -79,7 +79,7 @@ pub struct Flush {
     /// How many partitions each input topic has, as far as the observer knows.
     pub roster: BTreeMap<Topic, u32>,
     /// The sums, by second and service.
-    pub cells: BTreeMap<Second, BTreeMap<Service, Cell>>,
+    pub cells: BTreeMap<Second, Sorted<Service, Cell>>,
     /// How far each of the observer's partitions has come.
     pub progress: Vec<Progress>,
     /// Partitions that are cut off: what a judge writes to itself, in a flush with nothing else.

@@ -67,7 +67,7 @@ fn tally() -> impl Strategy<Value = TemplateTally> {
             late,
             late_level: Level::from_index(level),
             skeleton,
-            sample: sample.map(Box::new),
+            sample: sample.map(Arc::new),
             slots,
         },
     )
@@ -109,7 +109,8 @@ fn progress() -> impl Strategy<Value = Progress> {
 
 fn flush() -> impl Strategy<Value = Flush> {
     let service = (option::of(text()), text()).prop_map(|(environment, name)| Service { environment, name });
-    let cells = btree_map(any::<i64>().prop_map(Second), btree_map(service, cell(), 1..3), 0..3);
+    let of_second = btree_map(service, cell(), 1..3).prop_map(Sorted::from_iter);
+    let cells = btree_map(any::<i64>().prop_map(Second), of_second, 0..3);
     let roster = btree_map((0..4).prop_map(|topic| Topic::new(&format!("logs-{topic}"))), any::<u32>(), 0..3);
     let cut =
         (partition(), option::of(time())).prop_map(|(partition, complete_until)| Cut { partition, complete_until });
@@ -132,7 +133,7 @@ proptest! {
         let bytes = written.encode();
         prop_assert_eq!(&Flush::decode(&bytes).unwrap(), &written);
         let mut without_sketches = written;
-        for cell in without_sketches.cells.values_mut().flat_map(BTreeMap::values_mut) {
+        for cell in without_sketches.cells.values_mut().flat_map(Sorted::values_mut) {
             cell.templates.values_mut().for_each(|tally| tally.slots.clear());
         }
         prop_assert_eq!(&Flush::decode_for_judge(&bytes).unwrap(), &without_sketches);
@@ -185,7 +186,7 @@ fn the_schema_says_what_is_written() {
 fn a_count_that_nobody_can_have_reached_is_refused() {
     let flush_of = |lines| {
         let cell = Cell { late: lines, ..Cell::default() };
-        let cells = BTreeMap::from([(Service::new(None, "web"), cell)]);
+        let cells = Sorted::from_iter([(Service::new(None, "web"), cell)]);
         Flush { cells: BTreeMap::from([(Second(7), cells)]), ..Flush::default() }.encode()
     };
     assert!(Flush::decode(&flush_of(COUNT_MAX)).is_ok());
