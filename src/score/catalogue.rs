@@ -1,10 +1,8 @@
 //! The catalogue: which services and templates there are, since when, how grave, and a line that shows them.
 //!
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
-//! longest time. A flood of new names so displaces itself and not what is known, and when there is no room, only a few of them are let in
-//! each second (`newcomers`).
+//! longest time. A flood of new names so displaces itself and not what is known.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::known_service::{Absorbed, HeldBytes, KnownService, ServiceNumber};
 use super::known_template::{HALF_LIFE_SECONDS, TEMPLATE_BYTES_MAX};
-use super::newcomers::fold_newcomers;
 use super::places::Place;
 use super::series::SERIES_BYTES_MAX;
 use super::sources::{Missing, Numbered};
@@ -31,8 +28,6 @@ const TEMPLATES_THAT_FIT: usize = TEMPLATE_BYTES_PER_SERVICE_MAX / (TEMPLATE_BYT
 pub const TEMPLATES_MAX: usize = 50_000;
 /// How many services are remembered.
 pub const SERVICES_MAX: usize = 5_000;
-/// How many are left where there are more.
-const SERVICES_KEPT: usize = SERVICES_MAX * 19 / 20;
 
 /// What was forgotten in a second, so that the detectors forget it too.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,8 +61,6 @@ pub struct Catalogue {
     template_count: usize,
     /// How many services and templates were forgotten because of the limits.
     pub forgotten: u64,
-    /// How many services were counted as others in a second because there was no room for so many new ones.
-    pub folded: u64,
 }
 
 impl Catalogue {
@@ -124,21 +117,16 @@ impl Catalogue {
         (gone, merged)
     }
 
-    /// Gives new services their numbers, as far as there is room for them.
-    fn meet_services(&mut self, second: &mut ClosedSecond) {
+    /// Gives new services their numbers.
+    fn meet_services(&mut self, second: &ClosedSecond) {
         let now = second.second;
         let mut known = Walk::along(self.services.iter());
-        let mut news: Vec<Service> =
-            second.cells.keys().filter(|service| known.find(service).is_none()).cloned().collect();
-        let room = SERVICES_KEPT.saturating_sub(self.services.len());
-        self.folded += fold_newcomers(second, &mut news, &self.domains, room);
+        let news: Vec<&Service> = second.cells.keys().filter(|service| known.find(service).is_none()).collect();
         for service in news {
             self.domains.entry(service.environment.clone()).or_insert(now);
             let number = ServiceNumber(self.next_number);
-            if let Entry::Vacant(place) = self.services.entry(service) {
-                self.next_number = self.next_number.wrapping_add(1);
-                place.insert(Box::new(KnownService::new(number, now)));
-            }
+            self.next_number = self.next_number.wrapping_add(1);
+            self.services.insert(service.clone(), Box::new(KnownService::new(number, now)));
         }
     }
 
@@ -151,7 +139,7 @@ impl Catalogue {
             .iter()
             .map(|(service, known)| (known.lines.at(now, HALF_LIFE_SECONDS), known.last_seen, service))
             .collect();
-        let excess = by_value.len() - SERVICES_KEPT;
+        let excess = by_value.len() - SERVICES_MAX * 19 / 20;
         by_value.select_nth_unstable_by(excess, |a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
         by_value.truncate(excess);
         let least: Vec<Service> = by_value.into_iter().map(|(_, _, service)| service.clone()).collect();

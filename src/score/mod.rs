@@ -29,7 +29,6 @@ mod lookup;
 mod micro_cluster;
 mod mix;
 mod moments;
-mod newcomers;
 mod novelty;
 mod places;
 mod probability;

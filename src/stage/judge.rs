@@ -139,7 +139,7 @@ impl Judge {
 
     /// How many services were counted as one because a second had too many.
     pub fn folded_services(&self) -> u64 {
-        self.merger.folded_services() + self.scorer.catalogue().folded
+        self.merger.folded_services()
     }
 
     /// The whole state. Restored, it continues with the same bytes.

@@ -213,7 +213,7 @@ impl Cell {
     }
 
     /// Its lines, without templates and hosts: what is counted of a service that is folded.
-    pub(crate) fn without_names(mut self) -> Self {
+    pub(super) fn without_names(mut self) -> Self {
         self.templates.clear();
         self.hosts.clear();
         self.other_lines = self.total();

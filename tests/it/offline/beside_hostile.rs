@@ -4,7 +4,6 @@ use eddyline::decode::Format;
 use eddyline::publish::{Provenance, compose};
 use eddyline::record::{Offset, Partition, Record, TimeBasis, Topic};
 use eddyline::stage::Chain;
-use eddyline::vectorise::OTHER_SERVICES;
 
 use crate::support::recording::{Line, Recording, seconds};
 
@@ -14,7 +13,7 @@ const STRIDE: i64 = 2_000;
 const SECONDS: i64 = 900;
 const YEAR_MS: i64 = 365 * 86_400_000;
 
-/// The events of all services that are not hostile, nor their lines counted together, as JSON, where these lines are written before each line of the recording, given
+/// The events of all services that are not hostile, as JSON, where these lines are written before each line of the recording, given
 /// its index and its time.
 fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     let partition = Partition::new(Topic::new("logs"), 0);
@@ -33,8 +32,7 @@ fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     chain.end(&mut messages);
     let provenance = Provenance { state_id: String::new(), config_hash: String::new() };
     let events = messages.iter().map(|message| compose(message, &provenance));
-    let is_hostile = |service: &str| service.starts_with("hostile") || service == OTHER_SERVICES;
-    let of_others = events.filter(|event| !is_hostile(&event.entity.service));
+    let of_others = events.filter(|event| !event.entity.service.starts_with("hostile"));
     of_others.map(|event| serde_json::to_string(&event).unwrap()).collect()
 }
 
