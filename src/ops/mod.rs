@@ -4,6 +4,7 @@
 //! plane reads from it, and nothing in the pipeline depends on what stands in it.
 
 mod admin;
+mod clock;
 mod metrics;
 mod status;
 mod stop;
@@ -12,8 +13,9 @@ mod view;
 mod warn;
 
 pub use admin::{Pages, serve};
+pub use clock::{uptime, uptime_ms, wall_clock_ms};
 pub use metrics::{JudgeMetrics, ObserverMetrics, describe_metrics};
 pub use status::Status;
-pub use stop::{Stop, uptime, uptime_ms, wall_clock_ms};
+pub use stop::Stop;
 pub use view::View;
 pub use warn::Warnings;

@@ -76,7 +76,7 @@ pub struct Worker<L, T> {
 }
 
 impl<L: Log, T: Task> Worker<L, T> {
-    /// A worker that runs until `stop` is requested and tells through `heartbeat_ms` when it last went round.
+    /// A worker that runs until `stop` is requested and tells through `heartbeat_ms` when it last went round, by the log's clock.
     pub fn new(log: L, task: T, stop: Stop, heartbeat_ms: Arc<AtomicI64>) -> Self {
         let committed_at = log.now();
         Self {

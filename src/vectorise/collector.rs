@@ -148,9 +148,9 @@ impl Collector {
         }
     }
 
-    /// Roughly how many entries a flush would send: cells and templates.
+    /// Roughly how many entries are held until a flush: cells, templates, and who was refused.
     pub fn entries(&self) -> usize {
-        self.cells.len() + self.templates.len()
+        self.cells.len() + self.templates.len() + self.refused.len()
     }
 
     /// Forgets what was announced; see [`Announced`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Cell, Collector, Line, Sample, Sorted};
+use super::{Cell, Collector, Line, SERVICES_PER_SECOND_MAX, Sample, Sorted, fold_services};
 use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, TimeBasis, Topic};
 use crate::template::Skeletoniser;
 
@@ -45,10 +45,13 @@ fn lines() -> impl Strategy<Value = Vec<Written>> {
 type Sums = BTreeMap<Second, Sorted<Service, Cell>>;
 
 fn add(collector: &mut Collector, index: usize, line: &Written) {
+    add_of(SERVICES[line.service], collector, index, line);
+}
+
+fn add_of((environment, service): (Option<&str>, &str), collector: &mut Collector, index: usize, line: &Written) {
     let text = format!("{} {} ms", WORDS[line.words], line.number);
     let mut skeletoniser = Skeletoniser::new();
     let hosts = ["a", "b", "c"];
-    let (environment, service) = SERVICES[line.service];
     collector.add(&Line {
         partition: &Partition::new(Topic::new("logs"), i32::try_from(index % 3).unwrap()),
         offset: Offset(i64::try_from(index).unwrap()),
@@ -127,4 +130,37 @@ proptest! {
         prop_assert_eq!(take_announcements(&mut sums), take_announcements(&mut expected));
         prop_assert_eq!(sums, expected);
     }
+}
+
+/// Who is refused while lines come is counted as those are that are folded when all have come.
+#[test]
+fn too_many_services_are_counted_at_once_as_they_are_a_few_at_a_time() {
+    let lines: Vec<Written> = (0..7_000)
+        .map(|index| Written {
+            time_ms: 7_000 + index % 900,
+            service: usize::try_from(index % 3_500).unwrap(),
+            words: usize::try_from(index % 4).unwrap(),
+            number: u32::try_from(index).unwrap(),
+            level: usize::try_from(index % 6).unwrap(),
+            late: index % 11 == 0,
+            host: usize::try_from(index % 5).ok().filter(|host| *host < 3),
+            is_continuation: index % 7 == 0,
+        })
+        .collect();
+    let counted = |some: &[Written], first: usize| {
+        let mut collector = Collector::default();
+        for (index, line) in some.iter().enumerate() {
+            add_of((None, &format!("s{}", line.service)), &mut collector, first + index, line);
+        }
+        (collector.take(), collector.take_services_folded())
+    };
+    let (mut at_once, folded) = counted(&lines, 0);
+    let mut apart = Sums::new();
+    for (number, some) in lines.chunks(500).enumerate() {
+        merge(&mut apart, counted(some, number * 500).0);
+    }
+    assert_eq!(apart.values_mut().map(fold_services).sum::<usize>(), 3_500 - SERVICES_PER_SECOND_MAX);
+    assert_eq!(folded, 3_500 - SERVICES_PER_SECOND_MAX as u64);
+    assert_eq!(take_announcements(&mut at_once), take_announcements(&mut apart));
+    assert_eq!(at_once, apart);
 }
