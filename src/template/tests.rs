@@ -61,6 +61,8 @@ fn what_is_variable() {
         ("1,234,567 of 2,000.", "<*> of <*>."),
         ("job #17 took ~27% or $5", "job #<*> took ~<*> or $<*>"),
         ("enable......0 then illegal op...........1", "enable......<*> then illegal op...........<*>"),
+        ("a...1b...~7...c", "a...<*>...~<*>...c"),
+        ("x...1...22...3.3...end", "x...<*>...<*>...<*>...end"),
         ("user 'ann' at \"web-3\", pool=\"main\" is \"DOWN\"", "user '<*>' at \"<*>\", pool=\"<*>\" is \"DOWN\""),
         ("don't, won't: msg='stopped' k='stopped'", "don't, won't: msg='stopped' k='<*>'"),
         (r#"{"id":17,"state":"ok"}"#, r#"{"id":<*>,"state":"<*>"}"#),

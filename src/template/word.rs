@@ -58,14 +58,20 @@ impl Reader<'_, '_> {
         end
     }
 
-    /// Takes a token without separating colons: variables and literals.
+    /// Takes a token without separating colons: variables and literals. Linear, however many joints it has.
     pub(super) fn word(&mut self, mut start: usize, end: usize, mut classes: u16) {
-        while classes & (MARK | DIGIT) == MARK | DIGIT
-            && let Some(middle) = self.joint(start, end, classes)
-        {
-            self.whole_word(start, middle, classes_of(self.range(start, middle)));
-            start = middle;
-            classes = classes_of(self.range(middle, end)) | classes & ROW;
+        if classes & (MARK | DIGIT) == MARK | DIGIT {
+            let (first, row) = (start, classes & ROW);
+            let last_digit = start + self.range(start, end).iter().rposition(u8::is_ascii_digit).unwrap_or_default();
+            while start <= last_digit
+                && let Some(middle) = self.joint(start, end, row)
+            {
+                self.whole_word(start, middle, classes_of(self.range(start, middle)));
+                start = middle;
+            }
+            if start > first {
+                classes = classes_of(self.range(start, end)) | row;
+            }
         }
         self.whole_word(start, end, classes);
     }
@@ -95,12 +101,13 @@ impl Reader<'_, '_> {
     }
 
     /// Where a sign or a row of points ends that stands before a number and is no part of it: `#17`, `~27%`, `enable......0`.
-    fn joint(&self, start: usize, end: usize, classes: u16) -> Option<usize> {
+    /// A token without a row has none of points.
+    fn joint(&self, start: usize, end: usize, row: u16) -> Option<usize> {
         let token = self.range(start, end);
         if let [b'#' | b'~' | b'$', b'0'..=b'9', ..] = token {
             return Some(start + 1);
         }
-        if classes & ROW == 0 {
+        if row == 0 {
             return None;
         }
         let points = token.windows(3).position(|part| part == b"...")?;
