@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::ops::{Pages, Stop, View, Warnings, describe_metrics, serve};
 use crate::record::Topic;
 use crate::stream::Pace;
-use crate::stream::kafka::{Client, Topics, connect, prepare_topics, refresh_topics};
+use crate::stream::kafka::{Client, Topics, Unassigned, connect, prepare_topics, refresh_topics};
 use crate::stream::supervise::{History, Supervised, judge, observer};
 
 /// How often the status line is written.
@@ -29,6 +29,8 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// How often the number of partitions is looked up.
 const ROSTER_EVERY: Duration = Duration::from_secs(30);
+/// How often is looked whether every partition belongs to somebody.
+const ASSIGNMENT_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -104,6 +106,7 @@ fn end_within(limit: Duration, code: i32) {
 pub(super) struct Instance {
     workers: Vec<JoinHandle<Result<(), String>>>,
     roster: Arc<Mutex<Topics>>,
+    unassigned: Arc<Mutex<Unassigned>>,
     stop: Stop,
     view: Arc<View>,
 }
@@ -113,6 +116,7 @@ impl Instance {
     pub(super) fn start(config: &Config, topics: Topics, stop: Stop, view: Arc<View>) -> Result<Self, Failure> {
         let tallies = Topic::new(&config.kafka.topic("tallies"));
         let tallies_partitions = topics.get(&tallies).copied().unwrap_or(1);
+        let unassigned = Arc::new(Mutex::new(Unassigned::new(config, &topics)));
         let inputs: Topics =
             topics.into_iter().filter(|(topic, _)| config.topics.iter().any(|name| name == topic.name())).collect();
         let threads = config.threads_in_force();
@@ -135,7 +139,7 @@ impl Instance {
                 observer(&shared, thread, tallies_partitions, &roster)
             })?);
         }
-        Ok(Self { workers, roster, stop, view })
+        Ok(Self { workers, roster, unassigned, stop, view })
     }
 
     /// Tends the workers until they end: admin pages, status line, roster.
@@ -159,6 +163,7 @@ impl Instance {
         let mut warnings = Warnings::new(Arc::clone(&self.view));
         let mut warn = tokio::time::interval_at(tokio::time::Instant::now() + WARN_EVERY, WARN_EVERY);
         let mut refresh = tokio::time::interval_at(tokio::time::Instant::now() + ROSTER_EVERY, ROSTER_EVERY);
+        let mut assignment = tokio::time::interval_at(tokio::time::Instant::now() + ASSIGNMENT_EVERY, ASSIGNMENT_EVERY);
         let mut look = tokio::time::interval(Duration::from_millis(100));
         // Twice in a row: a clock that leaps makes everybody look stuck once.
         let mut was_stuck = false;
@@ -185,6 +190,16 @@ impl Instance {
                 _ = refresh.tick() => {
                     let (config, roster, client) = (config.clone(), Arc::clone(&roster), Arc::clone(&client));
                     tokio::task::spawn_blocking(move || refresh_topics(&config, &client, &roster));
+                }
+                _ = assignment.tick() => {
+                    let (roster, client, stop) = (Arc::clone(&roster), Arc::clone(&client), self.stop.clone());
+                    let unassigned = Arc::clone(&self.unassigned);
+                    tokio::task::spawn_blocking(move || {
+                        // One that is still at it goes on alone.
+                        let Ok(mut unassigned) = unassigned.try_lock() else { return };
+                        let topics = roster.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        unassigned.look(&client, &topics, &stop);
+                    });
                 }
                 _ = look.tick() => {}
             }

@@ -66,6 +66,11 @@ pub fn describe_metrics() {
         Unit::Seconds,
         "How long a snapshot took to compress and write"
     );
+    describe_counter!(
+        "eddyline_reassignments_total",
+        Unit::Count,
+        "Times a group was made to assign anew, because a partition was given to no member"
+    );
     describe_counter!("eddyline_restarts_total", Unit::Count, "Times a worker had to connect anew");
     describe_gauge!("eddyline_lag_records", Unit::Count, "Records that wait to be read, by topic and partition");
     describe_gauge!("eddyline_services", Unit::Count, "Services known");

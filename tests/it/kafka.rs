@@ -12,4 +12,5 @@ mod past;
 mod same_events;
 mod secure;
 mod straggler;
+mod unassigned;
 mod vanished;

@@ -5,12 +5,12 @@ mod client;
 mod commit;
 mod consumer;
 mod deliveries;
+#[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
+mod description;
 pub mod inspect;
 mod log;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;
-#[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
-mod operations;
 mod past;
 mod producer;
 mod publisher;
@@ -21,6 +21,7 @@ pub mod sample;
 mod snapshots;
 mod together;
 mod topics;
+mod unassigned;
 
 pub use client::{Role, describe};
 pub use log::KafkaLog;
@@ -31,3 +32,4 @@ pub use refusal::Hearing;
 pub use snapshots::TopicStore;
 pub use together::Together;
 pub use topics::{Client, TopicError, Topics, connect, prepare_topics, refresh_topics};
+pub use unassigned::Unassigned;

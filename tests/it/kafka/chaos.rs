@@ -35,6 +35,10 @@ fn destruction_changes_no_byte_of_what_is_published() {
     let broker = Broker::behind(proxy.address());
     let (address, network) = (proxy.address().to_owned(), proxy.serve(broker.proxied()));
     for (round, done) in (0..kills).step_by(ROUND).enumerate() {
+        let (client, topic) = (Client::new(broker.bootstrap()), unique("chaos"));
+        client.create_topic(&topic, PARTITIONS, &[]);
+        let evidence = std::env::temp_dir().join(unique("eddyline-chaos"));
+        std::fs::create_dir_all(&evidence).unwrap();
         let round = Round {
             seed: seed + round as u64,
             kills: ROUND.min(kills - done),
@@ -42,10 +46,11 @@ fn destruction_changes_no_byte_of_what_is_published() {
             broker: &broker,
             network: &network,
             recording: &recording,
-            evidence: std::env::temp_dir().join(unique("eddyline-chaos")),
+            setup: Setup::new(&client, &topic).logs_in(&evidence),
+            client,
+            evidence,
         };
         let began = Instant::now();
-        std::fs::create_dir_all(&round.evidence).unwrap();
         match catch_unwind(AssertUnwindSafe(|| round.run())) {
             Ok(events) => eprintln!(
                 "seed {}: {} faults, {events} events, nothing lost, nothing twice, the same bytes; {} of {kills} faults, {} s",
@@ -55,7 +60,8 @@ fn destruction_changes_no_byte_of_what_is_published() {
                 began.elapsed().as_secs()
             ),
             Err(failure) => {
-                let _ = std::fs::copy(broker.log(), round.evidence.join("kafka.log"));
+                let names = [round.setup.topic.as_str(), &round.setup.prefix, "__transaction_state"];
+                broker.testify(&names, &round.evidence);
                 eprintln!(
                     "FAILED with seed {}: `tests/chaos --kills {} --seed {}` runs it again; the logs are in {}",
                     round.seed,
@@ -77,29 +83,26 @@ struct Round<'a> {
     broker: &'a Broker,
     network: &'a Network,
     recording: &'a Recording,
+    client: Client,
+    setup: Setup,
     evidence: PathBuf,
 }
 
 impl Round<'_> {
     /// Destroys, then verifies. Returns how many events were compared.
     fn run(&self) -> usize {
-        let client = Client::new(self.broker.bootstrap());
-        let topic = unique("chaos");
-        client.create_topic(&topic, PARTITIONS, &[]);
-        let setup = Setup::new(&client, &topic)
-            .set("publish.scored", "true")
-            .set("snapshots.every_s", "1")
-            .set("observe.threads", "2")
-            .logs_in(&self.evidence);
+        let client = &self.client;
+        let changes = [("publish.scored", "true"), ("snapshots.every_s", "1"), ("observe.threads", "2")];
+        let setup = changes.iter().fold(self.setup.clone(), |setup, (key, value)| setup.set(key, value));
         // The instances reach the broker by the network that breaks, whoever writes and reads for the test does not.
         let through = setup.clone().through(self.address);
-        let victims = self.destroy(&client, &through);
+        let victims = self.destroy(client, &through);
 
-        setup.wait_until_judged(&client, LIMIT);
-        let tallied = ledger::assert_all_tallied(&client, &setup);
+        setup.wait_until_judged(client, LIMIT);
+        let tallied = ledger::assert_all_tallied(client, &setup);
         victims.stop();
-        ledger::assert_no_open_transaction(&client, &setup);
-        ledger::assert_scored_once(&client, &setup);
+        ledger::assert_no_open_transaction(client, &setup);
+        ledger::assert_scored_once(client, &setup);
         // The test's own producer may have written a record twice, and others behind later ones, when the broker was killed: what
         // counts is what is there.
         let written: i64 = tallied.until.values().sum();
@@ -107,17 +110,17 @@ impl Round<'_> {
         eprintln!("seed {}: {written} records of {} lines, {late} late", self.seed, self.recording.lines.len());
         assert_eq!(tallied.records(), written.unsigned_abs());
 
-        let undisturbed = Setup::new(&client, &topic).logs_in(&self.evidence);
+        let undisturbed = Setup::new(client, &setup.topic).logs_in(&self.evidence);
         let mut instance = undisturbed.start("a");
-        undisturbed.wait_until_judged(&client, LIMIT);
+        undisturbed.wait_until_judged(client, LIMIT);
         assert!(instance.stop().success());
         assert_eq!(
-            ledger::assert_all_tallied(&client, &undisturbed).outcomes.late,
+            ledger::assert_all_tallied(client, &undisturbed).outcomes.late,
             late,
             "late, disturbed and undisturbed"
         );
-        let expected = events::published(&client, &undisturbed, self.recording.end_ms);
-        let published = events::published(&client, &setup, self.recording.end_ms);
+        let expected = events::published(client, &undisturbed, self.recording.end_ms);
+        let published = events::published(client, &setup, self.recording.end_ms);
         write_down(&self.evidence.join("expected.jsonl"), &expected);
         write_down(&self.evidence.join("published.jsonl"), &published);
         assert!(expected.len() > 20, "{} events", expected.len());

@@ -68,16 +68,16 @@ fn who_joins_too_late_commits_nothing_that_others_may_have_read() {
 }
 
 /// A broker, and a group that reaches it directly, or through a network in which messages are caught.
-struct Scene {
-    _broker: Broker,
-    network: Network,
-    client: Client,
-    setup: Setup,
-    through: Setup,
+pub(super) struct Scene {
+    pub(super) _broker: Broker,
+    pub(super) network: Network,
+    pub(super) client: Client,
+    pub(super) setup: Setup,
+    pub(super) through: Setup,
 }
 
 impl Scene {
-    fn new(partitions: i32) -> Self {
+    pub(super) fn new(partitions: i32) -> Self {
         let proxy = Proxy::new();
         let (broker, address) = (Broker::behind(proxy.address()), proxy.address().to_owned());
         let network = proxy.serve(broker.proxied());

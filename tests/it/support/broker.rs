@@ -1,8 +1,8 @@
 //! A real Apache Kafka: one for all tests, or one of its own for a test that ends it.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use super::{repository, unique};
@@ -71,11 +71,6 @@ impl Broker {
         std::fs::read_to_string(self.data.join("proxied")).unwrap().trim().to_owned()
     }
 
-    /// What it wrote.
-    pub fn log(&self) -> PathBuf {
-        self.data.join("kafka.log")
-    }
-
     /// SIGSTOP.
     pub fn pause(&self) {
         self.command("pause", None);
@@ -98,16 +93,36 @@ impl Broker {
 
     /// Lets a user do something with what begins with a name: `arguments` are those of `kafka-acls.sh`.
     pub fn allow(&self, user: &str, arguments: &[&str]) {
-        let status = Command::new(repository("tests/kafka/kafka"))
-            .arg("acls")
-            .args([&libs(), &self.data])
-            .args(["--add", "--resource-pattern-type", "prefixed", "--allow-principal", &format!("User:{user}")])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "kafka acls: {status}");
+        let user = format!("User:{user}");
+        let add = ["--add", "--resource-pattern-type", "prefixed", "--allow-principal", &user];
+        let output = self.tool("org.apache.kafka.tools.AclCommand", &[&add, arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// One of Kafka's own tools, by its class.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(repository("tests/kafka/kafka"));
+        command.arg("tool").args([&libs(), &self.data]).arg(class).args(arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Writes down what the broker has of topics with one of these in their names: its log, who is in which group, which transactions
+    /// are open, and the partitions' files.
+    pub fn testify(&self, names: &[&str], folder: &Path) {
+        let _ = std::fs::copy(self.data.join("kafka.log"), folder.join("kafka.log"));
+        let members = ["--describe", "--all-groups", "--members", "--verbose"];
+        let groups = self.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", &members);
+        let transactions = self.tool("org.apache.kafka.tools.TransactionsCommand", &["list"]);
+        for (name, output) in [("groups.txt", groups), ("transactions.txt", transactions)] {
+            let _ = std::fs::write(folder.join(name), [output.stdout, output.stderr].concat());
+        }
+        let Ok(partitions) = std::fs::read_dir(self.data.join("logs")) else { return };
+        for partition in partitions.flatten() {
+            let name = partition.file_name().to_string_lossy().into_owned();
+            if names.iter().any(|part| name.contains(part)) {
+                let _ = Command::new("cp").arg("-r").args([&partition.path(), folder]).status();
+            }
+        }
     }
 
     /// Ends it with SIGKILL.

@@ -15,6 +15,7 @@ use std::time::Duration;
 pub enum Api {
     Produce = 0,
     JoinGroup = 11,
+    SyncGroup = 14,
     EndTransaction = 26,
     CommitOffsets = 28,
 }
