@@ -5,12 +5,13 @@ mod client;
 mod commit;
 mod consumer;
 mod deliveries;
-#[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
-mod description;
 pub mod inspect;
 mod log;
+mod members;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;
+#[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
+mod operations;
 mod past;
 mod producer;
 mod publisher;

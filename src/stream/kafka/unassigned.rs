@@ -14,11 +14,11 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use tracing::{debug, warn};
 
 use super::consumer::Events;
-use super::description::{self, Member};
+use super::members::{Member, members_at_rest};
 use super::{Client, Role, Topics, client, describe};
 use crate::config::Config;
 use crate::ops::Stop;
@@ -80,7 +80,8 @@ impl Unassigned {
             let partitions = group.look(client, inputs);
             let name = &group.role.group;
             // Where no broker answers, whoever reads says so.
-            let partitions = partitions.inspect_err(|code| debug!(group = name, %code, "asking who reads what"));
+            let partitions =
+                partitions.inspect_err(|error| debug!(group = name, reason = describe(error), "asking who reads what"));
             let partitions: Vec<String> = partitions.unwrap_or_default().iter().map(ToString::to_string).collect();
             if partitions.is_empty() {
                 continue;
@@ -100,9 +101,8 @@ impl Unassigned {
 
 impl Group {
     /// The partitions that it is for us to see given to somebody.
-    fn look(&mut self, client: &Client, inputs: &Topics) -> Result<BTreeSet<Partition>, RDKafkaErrorCode> {
-        let members =
-            description::members_at_rest(client.client(), &self.role.group, QUESTION_TIMEOUT)?.unwrap_or_default();
+    fn look(&mut self, client: &Client, inputs: &Topics) -> Result<BTreeSet<Partition>, KafkaError> {
+        let members = members_at_rest(client, &self.role.group, QUESTION_TIMEOUT)?;
         let mut all = BTreeSet::new();
         for (topic, &known) in &self.topics {
             let count = inputs.get(topic).copied().unwrap_or(known);
@@ -168,9 +168,9 @@ impl Missed {
     }
 }
 
-/// Whether the first of the members that have a name is one of ours.
+/// Whether the first of the members, by name, is one of ours.
 fn is_first(ours: &[String], members: &[Member]) -> bool {
-    let first = members.iter().map(|member| &member.name).filter(|name| !name.is_empty()).min();
+    let first = members.iter().map(|member| &member.name).min();
     first.is_some_and(|name| ours.contains(name))
 }
 
@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn one_instance_is_the_first() {
-        let members = [member("", &[]), member("b-0", &[]), member("a-10", &[]), member("a-b-0", &[])];
+        let members = [member("eddyline", &[]), member("b-0", &[]), member("a-10", &[]), member("a-b-0", &[])];
         let ours = |name: &str| [format!("{name}-0"), format!("{name}-10")];
         assert!(is_first(&ours("a"), &members));
         assert!(!is_first(&ours("b"), &members));
         assert!(!is_first(&ours("a-b"), &members));
         assert!(!is_first(&ours("a"), &[member("a-b-0", &[])]), "another instance, whose name begins so");
-        assert!(!is_first(&ours(""), &[member("", &[])]));
+        assert!(!is_first(&ours("a"), &[]));
     }
 }

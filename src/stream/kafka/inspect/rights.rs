@@ -6,7 +6,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::super::description::{self, Allowed, Operations};
+use super::super::operations::{self, Allowed, Operations};
 use super::super::refusal::{grant, missing_right, who};
 use super::super::topics::{Client, Topics, Wanted};
 use super::super::{Role, client, describe};
@@ -52,7 +52,7 @@ fn missing_on_topics(
 ) -> Vec<Right> {
     let inputs = config.topics.iter().filter(|topic| found.contains_key(&Topic::new(topic))).map(String::as_str);
     let topics: Vec<&str> = inputs.chain(present.iter().map(|topic| topic.name.as_str())).collect();
-    let allowed = description::on_topics(client.client(), &topics, QUESTION_TIMEOUT);
+    let allowed = operations::on_topics(client.client(), &topics, QUESTION_TIMEOUT);
     let mut missing = Vec::new();
     for (topic, operations) in topics.iter().zip(known("rights on topics", allowed, tell)) {
         let Some(operations) = operations else { continue };
@@ -73,7 +73,7 @@ fn missing_on_groups(config: &Config, client: &Client, tell: &mut dyn FnMut(Chec
     let names: Vec<&str> = groups.iter().map(String::as_str).collect();
     let started = Instant::now();
     let allowed = loop {
-        let allowed = description::on_groups(client.client(), &names, QUESTION_TIMEOUT);
+        let allowed = operations::on_groups(client.client(), &names, QUESTION_TIMEOUT);
         // A cluster that never had a group makes the place for it now, and moves it when brokers come and go.
         let is_settled = allowed
             .as_ref()
