@@ -1,112 +1,130 @@
 //! What judges say of the retained tallies, and what was published.
 
-use anyhow::{Context, anyhow};
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+
+use anyhow::Context;
+use indicatif::ProgressBar;
 use rdkafka::Message as _;
 
 use super::ahead::read_ahead;
 use crate::cli::progress::progress_bar;
 use crate::config::Config;
-use crate::decide::{Message, rfc3339};
+use crate::decide::rfc3339;
 use crate::evaluate::{Episodes, Said};
-use crate::publish::{Provenance, compose, records};
-use crate::record::{Partition, Second, StreamTime};
-use crate::score::Budget;
+use crate::publish::{compose, records};
+use crate::record::{Second, StreamTime};
 use crate::stage::Judge;
-use crate::stream::kafka::{Flow, Past, Stretch};
-use crate::template::Masks;
-use crate::vectorise::wire::Flush;
+use crate::stream::kafka::{Flow, Past, Role, Stretch};
 
-/// One judge, and all that it said.
-pub(super) struct Side {
-    judge: Judge,
-    budget: Budget,
-    masks: Masks,
-    provenance: Provenance,
-    messages: Vec<Message>,
-    said: Vec<Said>,
-}
-
-impl Side {
-    pub(super) fn new(config: &Config) -> Self {
-        Self {
-            judge: Judge::new(),
-            budget: config.budget,
-            masks: config.masks.clone(),
-            provenance: config.provenance(),
-            messages: Vec::new(),
-            said: Vec::new(),
-        }
-    }
-
-    /// Partitions of the tallies are judged apart, as domains are.
-    fn begin_partition(&mut self) {
-        self.judge = Judge::new().with_budget(self.budget).with_masks(self.masks.clone());
-    }
-
-    fn take(&mut self, flush: Flush, partition: &Partition) -> anyhow::Result<()> {
-        for gap in self.judge.flush(flush, &mut self.messages) {
-            tracing::warn!(%partition, "{gap}");
-        }
-        for message in self.messages.drain(..) {
-            let [event, _] = records(&compose(&message, &self.provenance)).context("event as JSON")?;
-            self.said
-                .push(Said::read(event.value.as_deref().unwrap_or_default()).context("an event as it would be read")?);
-        }
-        Ok(())
-    }
-
-    /// The episodes of the messages that are in the span.
-    pub(super) fn within(self, holds: impl Fn(&Said) -> bool) -> Episodes {
-        let mut episodes = Episodes::default();
-        self.said.into_iter().filter(holds).for_each(|said| episodes.add(said));
-        episodes
-    }
-}
-
-/// The span of log time that the tallies were judged over.
-pub(super) struct Judged {
+/// What was said of the tallies, and the span of log time that they were judged over.
+pub(super) struct Judged<const N: usize> {
+    /// Of each configuration, partition after partition.
+    said: [Vec<Said>; N],
     /// The earliest second of any line.
     pub(super) from: Option<Second>,
     /// The moment up to which all partitions were judged.
     pub(super) until: Option<StreamTime>,
 }
 
-/// Reads the stretches through all sides in one pass, until the end or until all is said that is before `until`.
-pub(super) fn judge(
-    past: &Past,
-    stretches: &[Stretch],
-    sides: &mut [Side],
-    until: Option<&str>,
-) -> anyhow::Result<Judged> {
-    let tallies = stretches.iter().map(Stretch::length).sum();
-    let progress = progress_bar(tallies, "{wide_bar} {pos}/{len} tallies, judged until {msg}, {eta}");
-    let (mut from, mut judged_until): (Option<Second>, Option<StreamTime>) = (None, None);
-    for stretch in stretches {
-        sides.iter_mut().for_each(Side::begin_partition);
-        read_ahead(past, stretch, |offset, flush| {
-            progress.set_position(done(stretches, stretch, offset));
-            from = from.into_iter().chain(flush.cells.keys().next().copied()).min();
-            let (last, others) = sides.split_last_mut().ok_or_else(|| anyhow!("no judge"))?;
-            for side in others {
-                side.take(flush.clone(), &stretch.partition)?;
-            }
-            last.take(flush, &stretch.partition)?;
-            let reached = last.judge.judged_until().map(|second| rfc3339(second.end()));
-            progress.set_message(reached.clone().unwrap_or_default());
-            let is_over = until.is_some_and(|until| reached.is_some_and(|reached| *reached > *until));
-            Ok(if is_over { Flow::Break(()) } else { Flow::Continue(()) })
-        })?;
-        let reached = sides.first().and_then(|side| side.judge.judged_until()).map(Second::end);
-        judged_until = judged_until.into_iter().chain(reached).min();
+impl<const N: usize> Judged<N> {
+    /// The episodes of each configuration, by those of its messages that are in the span.
+    pub(super) fn episodes(self, holds: impl Fn(&Said) -> bool) -> [Episodes; N] {
+        let within = |said: Vec<Said>| {
+            let mut episodes = Episodes::default();
+            said.into_iter().filter(&holds).for_each(|said| episodes.add(said));
+            episodes
+        };
+        self.said.map(within)
     }
-    progress.finish_and_clear();
-    Ok(Judged { from, until: judged_until })
 }
 
-/// How many records of all stretches are done at this offset of one of them.
-fn done(stretches: &[Stretch], at: &Stretch, offset: i64) -> u64 {
-    let before: u64 = stretches.iter().take_while(|stretch| *stretch != at).map(Stretch::length).sum();
-    before + u64::try_from(offset - at.from.0).unwrap_or(0)
+/// Judges the stretches with each of these configurations, until the end or until all is said that is before `until`. Partitions are
+/// judged apart, as domains are, so as many at a time as there are processors.
+pub(super) fn judge<const N: usize>(
+    configs: [&Config; N],
+    stretches: &[Stretch],
+    until: Option<&str>,
+) -> anyhow::Result<Judged<N>> {
+    let of_each = |(number, config)| stretches.iter().map(move |stretch| Task { number, config, stretch, until });
+    let tasks: Vec<Task<'_>> = configs.into_iter().enumerate().flat_map(of_each).collect();
+    let tallies = tasks.iter().map(|task| task.stretch.length()).sum();
+    let progress = progress_bar(tallies, "{wide_bar} {pos}/{len} tallies, judged until {msg}, {eta}");
+    let (next, has_failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        let mut outcomes = BTreeMap::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = tasks.get(number) else { return anyhow::Ok(outcomes) };
+            let outcome = task.judge(&progress, &has_failed);
+            outcomes.insert(number, outcome.inspect_err(|_| has_failed.store(true, Ordering::Relaxed))?);
+        }
+    };
+    let outcomes = std::thread::scope(|scope| {
+        let count = available_parallelism().map_or(1, NonZero::get).min(tasks.len());
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    progress.finish_and_clear();
+    let mut judged = Judged { said: configs.map(|_| Vec::new()), from: None, until: None };
+    let outcomes: BTreeMap<usize, Outcome> = outcomes.into_iter().flatten().collect();
+    for (task, outcome) in tasks.iter().zip(outcomes.into_values()) {
+        if let Some(said) = judged.said.get_mut(task.number) {
+            said.extend(outcome.said);
+        }
+        judged.from = judged.from.into_iter().chain(outcome.from).min();
+        judged.until = judged.until.into_iter().chain(outcome.until).min();
+    }
+    Ok(judged)
+}
+
+/// A partition of the tallies, to be judged with one of the configurations.
+struct Task<'a> {
+    number: usize,
+    config: &'a Config,
+    stretch: &'a Stretch,
+    until: Option<&'a str>,
+}
+
+/// What came of a task.
+#[derive(Default)]
+struct Outcome {
+    said: Vec<Said>,
+    from: Option<Second>,
+    until: Option<StreamTime>,
+}
+
+impl Task<'_> {
+    /// Breaks off where another one has failed.
+    fn judge(&self, progress: &ProgressBar, has_failed: &AtomicBool) -> anyhow::Result<Outcome> {
+        let (config, partition) = (self.config, &self.stretch.partition);
+        let past = Past::open(&config.kafka, &Role::judge(&config.kafka))?;
+        let mut judge = Judge::new().with_budget(config.budget).with_masks(config.masks.clone());
+        let (provenance, mut messages, mut outcome) = (config.provenance(), Vec::new(), Outcome::default());
+        read_ahead(&past, self.stretch, |flush| {
+            progress.inc(1);
+            outcome.from = outcome.from.into_iter().chain(flush.cells.keys().next().copied()).min();
+            for gap in judge.flush(flush, &mut messages) {
+                tracing::warn!(%partition, "{gap}");
+            }
+            for message in messages.drain(..) {
+                let [event, _] = records(&compose(&message, &provenance)).context("event as JSON")?;
+                let said = Said::read(event.value.as_deref().unwrap_or_default());
+                outcome.said.push(said.context("an event as it would be read")?);
+            }
+            let reached = judge.judged_until().map(|second| rfc3339(second.end()));
+            progress.set_message(reached.clone().unwrap_or_default());
+            let is_over = self.until.is_some_and(|until| reached.is_some_and(|reached| *reached > *until));
+            let breaks_off = is_over || has_failed.load(Ordering::Relaxed);
+            Ok(if breaks_off { Flow::Break(()) } else { Flow::Continue(()) })
+        })?;
+        outcome.until = judge.judged_until().map(Second::end);
+        Ok(outcome)
+    }
 }
 
 /// The episodes that were published, and why that may not be all of them.

@@ -12,14 +12,14 @@ use crate::vectorise::wire::Flush;
 /// How many decoded tallies wait for the judge at most: each may be some megabytes.
 const AHEAD_MAX: usize = 16;
 
-/// Hands out the tallies of a stretch with their offsets, in their order, until `each` breaks off or fails.
+/// Hands out the tallies of a stretch in their order, until `each` breaks off or fails.
 ///
 /// # Errors
 /// Where the stretch cannot be read to its end, a record is no tally, or `each` fails.
 pub(super) fn read_ahead(
     past: &Past,
     stretch: &Stretch,
-    mut each: impl FnMut(i64, Flush) -> anyhow::Result<Flow>,
+    mut each: impl FnMut(Flush) -> anyhow::Result<Flow>,
 ) -> anyhow::Result<()> {
     std::thread::scope(|scope| {
         let (sender, decoded) = sync_channel(AHEAD_MAX);
@@ -36,7 +36,7 @@ pub(super) fn read_ahead(
         let mut judged = Ok(());
         for (offset, flush) in decoded {
             let flush = flush.with_context(|| format!("{} offset {offset}", stretch.partition));
-            match flush.and_then(|flush| each(offset, flush)) {
+            match flush.and_then(&mut each) {
                 Ok(Flow::Continue(())) => {}
                 Ok(Flow::Break(())) => break,
                 Err(error) => {

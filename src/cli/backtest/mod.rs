@@ -20,7 +20,7 @@ use crate::evaluate::{Model, Said, compare};
 use crate::ops::wall_clock_ms;
 use crate::record::{Offset, StreamTime};
 use crate::stream::kafka::{Past, Role, Stretch};
-use account::{Judged, Side, judge, published};
+use account::{judge, published};
 use show::Shown;
 
 #[derive(clap::Args)]
@@ -87,9 +87,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shown = if to_try.is_empty() {
         against_published(&past, &config, &mut span)?
     } else {
-        let mut sides = [Side::new(&config), Side::new(&other)];
-        judge(&past, &tallies(&past, &config)?, &mut sides, span.until.as_deref())?;
-        let [a, b] = sides.map(|side| side.within(|said| span.holds(said)));
+        let judged = judge([&config, &other], &tallies(&past, &config)?, span.until.as_deref())?;
+        let [a, b] = judged.episodes(|said| span.holds(said));
         let (totals, pairs) = ([a.totals(), b.totals()], compare(a, b, false));
         let names = ["the present configuration".to_owned(), format!("with {}", to_try.join(" "))];
         Shown { names, totals, pairs, by_bytes: false, reasons: Vec::new() }
@@ -124,8 +123,8 @@ fn against_published(past: &Past, config: &Config, span: &mut Span) -> Result<Sh
             stretch.to = committed;
         }
     }
-    let mut sides = [Side::new(config)];
-    let Judged { from, until } = judge(past, &stretches, &mut sides, span.until.as_deref())?;
+    let judged = judge([config], &stretches, span.until.as_deref())?;
+    let (from, until) = (judged.from, judged.until);
     // Beyond this, no more is known here of what the live judge judged in the meantime.
     let until = until.map(|until| rfc3339(StreamTime(until.0.saturating_add(1))));
     span.until = [span.until.take(), until].into_iter().flatten().min();
@@ -137,7 +136,7 @@ fn against_published(past: &Past, config: &Config, span: &mut Span) -> Result<Sh
             stretch.partition, stretch.from.0
         ));
     }
-    let [computed] = sides.map(|side| side.within(|said| span.holds(said)));
+    let [computed] = judged.episodes(|said| span.holds(said));
     let (live, deleted) = published(past, &config.kafka.topic("anomalies"), |said| span.holds(said))?;
     reasons.extend(deleted);
     let mut models: BTreeMap<&Model, usize> = BTreeMap::new();
