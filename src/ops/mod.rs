@@ -13,7 +13,7 @@ mod view;
 mod warn;
 
 pub use admin::{Pages, serve};
-pub use clock::{uptime, uptime_ms, wall_clock_ms};
+pub use clock::{SetBack, uptime, uptime_ms, wall_clock_ms};
 pub use metrics::{JudgeMetrics, ObserverMetrics, describe_metrics};
 pub use status::Status;
 pub use stop::Stop;
