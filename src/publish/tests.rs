@@ -6,7 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::tests::{START, finding, random_seconds, said, scenario, second, template};
+use crate::decide::tests::lawful::{random_seconds, said, scenario};
+use crate::decide::tests::{START, finding, second, template};
 use crate::decide::{Decider, Message, Models};
 use crate::record::{Level, Offset, Partition, Second, Service, TemplateId, TimeBasis, Topic};
 use crate::score::{
