@@ -1,6 +1,8 @@
 //! Who within a program writes a line, as headers name it behind the level: processes, methods, connections.
 
-use super::element::{Element, Word, class, next, word};
+use crate::record::Level;
+
+use super::element::{Element, Word, behind_source_line, class, group, next, word};
 
 /// What follows the identity of a process of Erlang.
 pub(super) fn behind_process(text: &str) -> Option<&str> {
@@ -21,6 +23,47 @@ pub(super) fn behind_method<'a>(text: &'a str, has_logger: &mut bool) -> Option<
     let is_exception = word.text.ends_with("Exception") || word.text.ends_with("Error") || word.text.ends_with('.');
     *has_logger = is_name && !is_exception;
     has_logger.then_some(word.rest)
+}
+
+/// What follows the thread and the level of Ceph, which is a number, and that level: `7f12345ab890 -1 osd.1 123 message`.
+pub(super) fn behind_ceph(text: &str) -> Option<(Level, &str)> {
+    let thread = word(text.trim_ascii_start())?;
+    let is_hex = thread.has(class::LOWER) && thread.text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_hex || !(12..=16).contains(&thread.text.len()) {
+        return None;
+    }
+    let number = word(thread.rest.trim_ascii_start())?;
+    // Ceph, "Log settings": -1 is an error, up to 5 is written by default, 20 is the most.
+    let level = match number.text.parse::<i8>().ok()? {
+        -1 => Level::Error,
+        0..=5 => Level::Info,
+        6..=20 => Level::Debug,
+        _ => return None,
+    };
+    Some((level, number.rest))
+}
+
+/// Whether a text begins with what GlusterFS writes behind the letter of its level: `[MSGID: 106487] [socket.c:774:__socket_rwv] `, the
+/// first of which may be missing. What follows the first.
+pub(super) fn behind_gluster_id(text: &str) -> Option<&str> {
+    let behind_id = group(text).filter(|(inner, _)| {
+        inner.strip_prefix("MSGID: ").is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    let place = behind_id.map_or(text, |(_, behind)| behind.trim_ascii_start());
+    let (inner, _) = group(place)?;
+    let line = inner.rsplit_once(':').and_then(|(line, _function)| word(line))?;
+    behind_source_line(&line).is_some_and(str::is_empty).then_some(place)
+}
+
+/// Whether a word is the thread before the name of a logger, divided by tabs. Trino: `query-execution-5	io.trino.event.QueryMonitor	message`
+pub(super) fn is_tabbed_thread(word: &Word<'_>) -> bool {
+    let logger = word.rest.strip_prefix('\t').filter(|_| !word.has(class::POINT)).and_then(self::word);
+    logger.is_some_and(|logger| {
+        logger.rest.starts_with('\t')
+            && logger.has(class::POINT)
+            && logger.has(class::MIXED)
+            && logger.is_of(class::ALPHANUMERIC | class::POINT | class::DOLLAR | class::MIXED)
+    })
 }
 
 /// nginx: worker and connection, `31#31: *12 message`.

@@ -2,7 +2,7 @@
 //!
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
 //! logback, java.util.logging, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
-//! PostgreSQL, Redis, MongoDB, Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory:
+//! PostgreSQL, Redis, MongoDB, Ceph, GlusterFS, Trino, Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory:
 //! the same line has the same header wherever it stands.
 //!
 //! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
@@ -13,7 +13,7 @@
 use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
-use super::actor::{behind_method, behind_process, is_connection};
+use super::actor::{behind_ceph, behind_gluster_id, behind_method, behind_process, is_connection, is_tabbed_thread};
 use super::element::{
     Element, Word, behind_logger, behind_source_line, class, group, is_class_line, is_of_header, next,
     strip_separators, word,
@@ -98,6 +98,9 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     if rest.starts_with('|') {
         return Header { time, ..piped(rest) };
     }
+    if let Some((level, message)) = behind_ceph(rest) {
+        return Header { time, level: Some(level), host: None, message: strip_separators(message) };
+    }
     // Rust's env_logger: `[2026-11-23T08:01:24Z INFO  shop::cart] message`
     let inside = through_level(stamp.inside, true).level;
     let found = through_level(rest, true);
@@ -171,6 +174,9 @@ fn level_of_letter<'a>(word: &Word<'a>, numbers: usize, has_stamp: bool) -> Opti
     if let Some(name) = word.rest.strip_prefix(" | ").and_then(self::word).filter(|name| name.text.ends_with(':')) {
         return Some(Through { level, rest: name.rest, is_final: true });
     }
+    if let Some(rest) = behind_gluster_id(word.rest.trim_ascii_start()) {
+        return Some(Through { level, rest, is_final: false });
+    }
     let name = self::word(word.rest.trim_ascii_start())?;
     if numbers > 0 {
         let is_final = name.text.ends_with(':');
@@ -226,6 +232,9 @@ fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
     }
     if *has_logger {
         return None;
+    }
+    if is_tabbed_thread(&word) {
+        return Some(word.rest);
     }
     if is_class_line(&word) {
         *has_logger = true;

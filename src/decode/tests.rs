@@ -209,6 +209,43 @@ fn what_transports_write_before_a_line_comes_off() {
 
 /// Lines as real programs write them: the message, the level and the host that are to be found, at 08:01:24 or unknown.
 const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
+    // Ceph, GlusterFS, Trino, Consul
+    (
+        "2026-11-23T08:01:24.789+0000 7f1234567890  0 log_channel(cluster) log [DBG] : pgmap v123",
+        "log_channel(cluster) log [DBG] : pgmap v123",
+        Level::Info,
+        None,
+    ),
+    ("2026-11-23T08:01:24.789+0000 7f12345ab891 -1 osd.1 123 no reply", "osd.1 123 no reply", Level::Error, None),
+    ("2026-11-23 08:01:24.789 7f12345ab891 20 osd.1 123 no reply", "osd.1 123 no reply", Level::Debug, None),
+    ("2026-11-23 08:01:24.789 7f12345ab891 21 items", "7f12345ab891 21 items", Level::Info, None),
+    ("2026-11-23 08:01:24.789 751234567891 3 items", "751234567891 3 items", Level::Info, None),
+    (
+        "[2026-11-23 08:01:24.789012 +0000] E [MSGID: 114031] [client-rpc-fops.c:1516:client3_3_lookup_cbk] 0-vol0: failed",
+        "0-vol0: failed",
+        Level::Error,
+        None,
+    ),
+    (
+        "[2026-11-23 08:01:24.789012] W [socket.c:774:__socket_rwv] 0-management: gone",
+        "0-management: gone",
+        Level::Warn,
+        None,
+    ),
+    ("[2026-11-23 08:01:24.789012] W [no place] gone", "W [no place] gone", Level::Info, None),
+    (
+        "2026-11-23T08:01:24.789Z\tINFO\tquery-execution-5\tio.trino.event.QueryMonitor\tTIMELINE: query 7",
+        "TIMELINE: query 7",
+        Level::Info,
+        None,
+    ),
+    ("2026-11-23T08:01:24.789Z\tINFO\tcart\tadded 7", "added 7", Level::Info, None),
+    (
+        "2026-11-23T08:01:24.789Z [WARN]  agent.server.serf.lan: serf: Failed to rejoin",
+        "serf: Failed to rejoin",
+        Level::Warn,
+        None,
+    ),
     // log4j, logback, Spring, Tomcat, java.util.logging, Hadoop, Spark
     ("2026-11-23 08:01:24,978 WARN [main] org.apache.hadoop.v2.App: low memory", "low memory", Level::Warn, None),
     (
