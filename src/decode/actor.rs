@@ -55,13 +55,13 @@ pub(super) fn behind_gluster_id(text: &str) -> Option<&str> {
     behind_source_line(&line).is_some_and(str::is_empty).then_some(place)
 }
 
-/// Whether a word is the thread before the name of a logger, divided by tabs. Trino: `query-execution-5	io.trino.event.QueryMonitor	message`
+/// Whether a word is the thread before the name of a logger, divided by tabs. Trino: `query-execution-5 io.trino.event.QueryMonitor message`
 pub(super) fn is_tabbed_thread(word: &Word<'_>) -> bool {
     let logger = word.rest.strip_prefix('\t').filter(|_| !word.has(class::POINT)).and_then(self::word);
     logger.is_some_and(|logger| {
         logger.rest.starts_with('\t')
             && logger.has(class::POINT)
-            && logger.has(class::MIXED)
+            && logger.has(class::UPPER)
             && logger.is_of(class::ALPHANUMERIC | class::POINT | class::DOLLAR | class::MIXED)
     })
 }

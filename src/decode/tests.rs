@@ -239,6 +239,12 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
         Level::Info,
         None,
     ),
+    (
+        "2026-11-23T08:01:24.789Z\tWARN\thttp-worker-112\tio.trino.security.Authenticator\tdenied",
+        "denied",
+        Level::Warn,
+        None,
+    ),
     ("2026-11-23T08:01:24.789Z\tINFO\tcart\tadded 7", "added 7", Level::Info, None),
     (
         "2026-11-23T08:01:24.789Z [WARN]  agent.server.serf.lan: serf: Failed to rejoin",

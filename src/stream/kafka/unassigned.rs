@@ -33,10 +33,16 @@ const LOOKS_MIN: u32 = 2;
 /// Where a visit does not help, the next one waits for twice as many looks, but for no more than these.
 const LOOKS_MAX: u32 = 64;
 
+/// After looks that failed in a row so many are left out at most: `rd_kafka_list_groups` asks every broker, and while one is away it takes the whole time-out and
+/// loses some memory each time (what was found of the others, which rdkafka 0.39 does not free).
+const LEFT_OUT_MAX: u32 = 15;
+
 /// Looks at the groups of the observers and of the judges.
 pub struct Unassigned {
     config: Config,
     groups: [Group; 2],
+    /// How many looks are still to be left out, and how many were the last time.
+    left_out: (u32, u32),
 }
 
 /// A group, and what nobody in it was given.
@@ -70,14 +76,20 @@ impl Unassigned {
             topics: some(&[kafka.topic("tallies")]),
             missed: Missed::default(),
         };
-        Self { config: config.clone(), groups: [observers, judges] }
+        Self { config: config.clone(), groups: [observers, judges], left_out: (0, 0) }
     }
 
     /// Looks at both groups, and has one assign anew where that is needed and it is for us to do. `inputs` says how many
     /// partitions the input topics have by now. Takes milliseconds, or as long as a rebalance.
     pub fn look(&mut self, client: &Client, inputs: &Topics, stop: &Stop) {
+        if self.left_out.0 > 0 {
+            self.left_out.0 -= 1;
+            return;
+        }
+        let mut has_failed = false;
         for group in &mut self.groups {
             let partitions = group.look(client, inputs);
+            has_failed |= partitions.is_err();
             let name = &group.role.group;
             // Where no broker answers, whoever reads says so.
             let partitions =
@@ -96,6 +108,8 @@ impl Unassigned {
                 warn!(group = name, reason = describe(&error), "joining for a moment");
             }
         }
+        let left_out = if has_failed { (self.left_out.1 * 2 + 1).min(LEFT_OUT_MAX) } else { 0 };
+        self.left_out = (left_out, left_out);
     }
 }
 
