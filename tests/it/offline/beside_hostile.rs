@@ -71,6 +71,56 @@ fn a_flood_of_services() {
     });
 }
 
+/// A flood of more services than a second may have, so that some of the others are counted as `~other` while it lasts.
+#[test]
+fn a_flood_of_too_many_services_for_a_second_is_no_silence_of_the_others() {
+    let (mut chain, mut messages) = (Chain::new(Format::Auto, 5_000), Vec::new());
+    let partition = Partition::new(Topic::new("logs"), 0);
+    chain.open(&partition);
+    let mut offset = 0;
+    for second in 0..800 {
+        let hostile = if (600..650).contains(&second) { 2_500 } else { 0 };
+        let names = (0..10).map(|n| format!("shop-{n}")).chain((0..hostile).map(|n| format!("hostile-{}", offset + n)));
+        for name in names {
+            let value = line(1_795_000_000_000 + second * 1_000, &name, "served");
+            let record = Record { offset: Offset(offset), timestamp: None, value: Some(value.as_bytes()) };
+            chain.record(&partition, &record, &mut messages);
+            offset += 1;
+        }
+    }
+    chain.end(&mut messages);
+    let provenance = Provenance { state_id: String::new(), config_hash: String::new() };
+    let events = messages.iter().map(|message| compose(message, &provenance));
+    let of_others: Vec<_> = events.filter(|event| event.entity.service.starts_with("shop")).collect();
+    assert!(chain.judge().folded_services() > 50 * 500);
+    assert!(of_others.is_empty(), "{of_others:?}");
+}
+
+/// From then on, in milliseconds, a service writes that is new, and is of the environment of the flood; and until then.
+const BEGINS_MS: i64 = 200_000;
+const STOPS_MS: i64 = 700_000;
+
+#[test]
+fn a_service_that_begins_in_a_flood_is_judged() {
+    let start_ms = Recording::shop(1).lines[0].time_ms;
+    let begins = |index: i64, time_ms: i64| {
+        let writes = (BEGINS_MS..STOPS_MS).contains(&(time_ms - start_ms));
+        writes.then(|| line(time_ms, "late", &format!("request {index} served"))).into_iter()
+    };
+    let alone = events(|index, time_ms| begins(index, time_ms).collect());
+    let flooded = events(|index, time_ms| {
+        let flood = (0..3).map(|n| line(time_ms, &format!("hostile-{}", index * 3 + n), "started"));
+        flood.chain(begins(index, time_ms)).collect()
+    });
+    let of = |events: &[String], kind: &str| {
+        let events = events.iter().map(|event| serde_json::from_str::<serde_json::Value>(event).unwrap());
+        let of_it = events.filter(|event| event["entity"]["service"] == "late" && event["kind"] == kind);
+        of_it.map(|event| event["started_at"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&flooded, "silence"), of(&alone, "silence"));
+    assert_eq!(of(&flooded, "silence").len(), 1);
+}
+
 #[test]
 fn nearly_all_of_the_lines() {
     assert_nothing_changes(|index, time_ms| {
