@@ -4,6 +4,7 @@ use eddyline::decode::Format;
 use eddyline::publish::{Provenance, compose};
 use eddyline::record::{Offset, Partition, Record, TimeBasis, Topic};
 use eddyline::stage::Chain;
+use eddyline::vectorise::OTHER_SERVICES;
 
 use crate::support::recording::{Line, Recording, seconds};
 
@@ -13,7 +14,7 @@ const STRIDE: i64 = 2_000;
 const SECONDS: i64 = 900;
 const YEAR_MS: i64 = 365 * 86_400_000;
 
-/// The events of all services that are not hostile, as JSON, where these lines are written before each line of the recording, given
+/// The events of all services that are not hostile, as JSON (new ones of a flood are counted as [`OTHER_SERVICES`]), where these lines are written before each line of the recording, given
 /// its index and its time.
 fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     let partition = Partition::new(Topic::new("logs"), 0);
@@ -32,7 +33,8 @@ fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     chain.end(&mut messages);
     let provenance = Provenance { state_id: String::new(), config_hash: String::new() };
     let events = messages.iter().map(|message| compose(message, &provenance));
-    let of_others = events.filter(|event| !event.entity.service.starts_with("hostile"));
+    let is_hostile = |service: &str| service.starts_with("hostile") || service == OTHER_SERVICES;
+    let of_others = events.filter(|event| !is_hostile(&event.entity.service));
     of_others.map(|event| serde_json::to_string(&event).unwrap()).collect()
 }
 
@@ -80,8 +82,8 @@ fn a_flood_of_too_many_services_for_a_second_is_no_silence_of_the_others() {
     let mut offset = 0;
     for second in 0..800 {
         let hostile = if (600..650).contains(&second) { 2_500 } else { 0 };
-        let names = (0..10).map(|n| format!("shop-{n}")).chain((0..hostile).map(|n| format!("hostile-{}", offset + n)));
-        for name in names {
+        for number in 0..10 + hostile {
+            let name = if number < 10 { format!("shop-{number}") } else { format!("hostile-{offset}") };
             let value = line(1_795_000_000_000 + second * 1_000, &name, "served");
             let record = Record { offset: Offset(offset), timestamp: None, value: Some(value.as_bytes()) };
             chain.record(&partition, &record, &mut messages);
