@@ -78,7 +78,7 @@ pub fn describe_metrics() {
     describe_gauge!(
         "eddyline_judge_services_folded",
         Unit::Count,
-        "Services that the judge counted as one because a second had too many, ever"
+        "Services that the judge counted as one because a second had too many, or too many new ones came, ever"
     );
     describe_gauge!(
         "eddyline_forgotten",

@@ -94,7 +94,10 @@ impl View {
                 "a second of a flush has too many services, which were counted as one",
                 self.services_folded.load(Ordering::Relaxed),
             ),
-            ("a second has too many services, which were judged as one", judges(|judge| judge.services_folded)),
+            (
+                "a second has too many services, or too many new ones come, which were judged as one",
+                judges(|judge| judge.services_folded),
+            ),
             ("there are too many services or templates, and some were forgotten", judges(|judge| judge.forgotten)),
         ]
     }

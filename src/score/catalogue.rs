@@ -1,16 +1,18 @@
 //! The catalogue: which services and templates there are, since when, how grave, and a line that shows them.
 //!
 //! It is bounded: beyond a limit the least valuable go, those with the fewest lines (which age), then those unseen for the
-//! longest time. A flood of new names so displaces itself and not what is known.
+//! longest time. A flood of new names so displaces itself and not what is known, and costs little ([`super::probation`]).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::known_service::{Absorbed, HeldBytes, KnownService, ServiceNumber};
 use super::known_template::{HALF_LIFE_SECONDS, TEMPLATE_BYTES_MAX};
+use super::newcomers::Domains;
 use super::places::Place;
+use super::probation::{Newcomer, Probation};
 use super::series::SERIES_BYTES_MAX;
 use super::sources::{Missing, Numbered};
 use super::suitability::Unsuitable;
@@ -52,8 +54,8 @@ pub(super) struct Merged {
 pub struct Catalogue {
     /// Each in a piece of memory of its own: a flood of names moves the others about in the tree.
     services: BTreeMap<Service, Box<KnownService>>,
-    /// The first second of each domain.
-    domains: BTreeMap<Option<Arc<str>>, Second>,
+    domains: Domains,
+    probation: Probation,
     partitions: Numbered,
     /// Services whose templates say little, and why.
     unsuitable: BTreeMap<Service, Unsuitable>,
@@ -111,23 +113,41 @@ impl Catalogue {
             }
             self.template_count = self.template_count + known.places.len() - before;
         }
+        self.take_back(now, &mut gone);
         self.shrink_services(now, &mut gone);
         self.shrink_templates(now, held, &mut gone);
         self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
         (gone, merged)
     }
 
-    /// Gives new services their numbers.
-    fn meet_services(&mut self, second: &ClosedSecond) {
+    /// Gives new services their numbers. In a flood of them, the lines of most are counted as those of others.
+    fn meet_services(&mut self, second: &mut ClosedSecond) {
         let now = second.second;
         let mut known = Walk::along(self.services.iter());
-        let news: Vec<&Service> = second.cells.keys().filter(|service| known.find(service).is_none()).collect();
+        let news = second.cells.iter().filter(|(service, _)| known.find(service).is_none());
+        let news = news.map(|(service, cell)| Newcomer::new(service, cell)).collect();
+        let news = self.probation.let_in(second, news, self.services.len(), &self.domains);
         for service in news {
             self.domains.entry(service.environment.clone()).or_insert(now);
-            let number = ServiceNumber(self.next_number);
+            let Entry::Vacant(vacant) = self.services.entry(service) else { continue };
+            vacant.insert(Box::new(KnownService::new(ServiceNumber(self.next_number), now)));
             self.next_number = self.next_number.wrapping_add(1);
-            self.services.insert(service.clone(), Box::new(KnownService::new(number, now)));
         }
+    }
+
+    /// Forgets those that came with a flood of new services and do not go on, but for their names.
+    fn take_back(&mut self, now: Second, gone: &mut Gone) {
+        if !self.probation.takes_back() {
+            return;
+        }
+        let is_of_flood =
+            |service: &Service, known: &KnownService| self.probation.is_of_flood(service, known, now, &self.domains);
+        let once: Vec<Service> =
+            self.services().filter(|(service, known)| is_of_flood(service, known)).map(|(s, _)| s.clone()).collect();
+        for service in &once {
+            self.probation.remember(service, now);
+        }
+        self.forget_services(&once, gone);
     }
 
     fn shrink_services(&mut self, now: Second, gone: &mut Gone) {
@@ -143,14 +163,19 @@ impl Catalogue {
         by_value.select_nth_unstable_by(excess, |a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
         by_value.truncate(excess);
         let least: Vec<Service> = by_value.into_iter().map(|(_, _, service)| service.clone()).collect();
-        for service in least {
-            if let Some(known) = self.services.remove(&service) {
+        self.forget_services(&least, gone);
+    }
+
+    /// Forgets these. O(services).
+    fn forget_services(&mut self, services: &[Service], gone: &mut Gone) {
+        for service in services {
+            if let Some(known) = self.services.remove(service) {
                 self.template_count -= known.places.len();
                 gone.services.push(known.number);
-                self.unsuitable.remove(&service);
+                self.unsuitable.remove(service);
             }
         }
-        let domains: BTreeSet<_> = self.services.keys().map(|service| service.environment.clone()).collect();
+        let domains: BTreeSet<_> = self.services.keys().map(|service| &service.environment).collect();
         self.domains.retain(|domain, _| domains.contains(domain));
     }
 
@@ -186,6 +211,11 @@ impl Catalogue {
         self.domains.get(&service.environment).copied()
     }
 
+    #[cfg(test)]
+    pub(super) fn domain_count(&self) -> usize {
+        self.domains.len()
+    }
+
     /// The services of which lines may be among those that are missing of a second. O(services) where any are.
     pub(super) fn concerned<'a>(
         &'a self,
@@ -202,6 +232,11 @@ impl Catalogue {
     /// Services whose templates say little, and why.
     pub fn unsuitable(&self) -> &BTreeMap<Service, Unsuitable> {
         &self.unsuitable
+    }
+
+    /// How often a new service was counted among others because too many came at once.
+    pub fn folded_services(&self) -> u64 {
+        self.probation.folded
     }
 
     /// How many templates there are in all.

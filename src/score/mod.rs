@@ -29,11 +29,14 @@ mod lookup;
 mod micro_cluster;
 mod mix;
 mod moments;
+mod newcomers;
 mod novelty;
 mod places;
 mod probability;
+mod probation;
 mod rate;
 mod reasoning;
+mod remembered;
 mod second;
 mod series;
 mod sight;
@@ -48,7 +51,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{Second, Service, TemplateId};
 use crate::template::Masks;
-use crate::vectorise::Sample;
+use crate::vectorise::{SERVICES_PER_SECOND_MAX, Sample};
 
 pub use catalogue::{Catalogue, SERVICES_MAX, TEMPLATE_BYTES_PER_SERVICE_MAX, TEMPLATES_MAX};
 pub use finding::*;
@@ -128,9 +131,13 @@ impl Scorer {
     /// Templates are merged first, and the second's counts with them.
     pub fn judge(&mut self, second: &mut ClosedSecond, told: &Told) -> Judgement {
         self.now = Some(second.second);
+        let is_crowded = second.cells.len() > SERVICES_PER_SECOND_MAX;
         let held = |service, place| self.rates.size_bytes(service, place);
         let gone_and_merged = self.catalogue.meet(second, &self.masks, &held);
-        let known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
+        let mut known = Known::new(&self.catalogue, second, gone_and_merged, self.silence.silent(), self.budget);
+        if is_crowded {
+            known.miss_the_absent(second);
+        }
         self.history.add(second.second, &known);
         let merged = known.merged.iter().map(|merged| (merged.service.clone(), merged.from, merged.into)).collect();
         let lookups = lookup::to_tell(second.second, &known);

@@ -32,7 +32,7 @@ pub struct Judgement {
     pub merged: Vec<(Service, TemplateId, TemplateId)>,
     /// What others are to be told of the templates.
     pub lookups: Vec<Lookup>,
-    /// Services of which lines may be missing in this second: that nothing was seen of them means nothing.
+    /// Services of which lines may be missing in this second, or counted as others': that nothing was seen of them means nothing.
     pub blind: BTreeSet<Service>,
 }
 

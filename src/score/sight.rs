@@ -75,6 +75,15 @@ impl<'a> Known<'a> {
         Self { catalogue, active, gone, silent, merged, blind, blind_domains, budget }
     }
 
+    /// The second has as many services as one may have: who is not among them may have been counted as others.
+    pub(super) fn miss_the_absent(&mut self, second: &ClosedSecond) {
+        let mut cells = Walk::along(second.cells.iter());
+        for (service, known) in self.catalogue.services().filter(|(service, _)| cells.find(service).is_none()) {
+            self.blind.insert(known.number);
+            self.blind_domains.insert(service.environment.clone());
+        }
+    }
+
     /// The names of the services of which lines may be missing.
     pub(super) fn blind_services(&self) -> BTreeSet<Service> {
         if self.blind.is_empty() {

@@ -137,9 +137,9 @@ impl Judge {
         self.merger.open_seconds()
     }
 
-    /// How many services were counted as one because a second had too many.
+    /// How many services were counted as one because a second had too many, or too many new ones came at once.
     pub fn folded_services(&self) -> u64 {
-        self.merger.folded_services()
+        self.merger.folded_services() + self.scorer.catalogue().folded_services()
     }
 
     /// The whole state. Restored, it continues with the same bytes.

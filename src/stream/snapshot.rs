@@ -42,7 +42,7 @@ pub struct Manifest {
 /// The version of the state's layout. It changes with the code, and with every change of what the judge remembers.
 pub fn state_version() -> String {
     /// Raised whenever the layout of the state changes between two releases.
-    const LAYOUT: u32 = 10;
+    const LAYOUT: u32 = 11;
     format!("{}+{LAYOUT}.{}", env!("CARGO_PKG_VERSION"), crate::template::RULES_VERSION)
 }
 

@@ -5,8 +5,9 @@ use hashbrown::HashMap;
 
 use crate::record::{Second, StreamTime, TemplateId};
 
-/// How many (service, template) pairs are remembered; beyond them everything is forgotten and announced anew.
-const PAIRS_MAX: usize = 200_000;
+/// How many (service, template) pairs are remembered; beyond them everything is forgotten and announced anew. More than the judge keeps
+/// templates, and what fits into a table of 4 MB.
+const PAIRS_MAX: usize = 57_000;
 /// How often a skeleton is announced again, in seconds of log time, so that a judge that begins in the middle of the
 /// retained tallies learns the text of what it counts.
 const AGAIN_AFTER_SECONDS: i64 = 3_600;

@@ -13,7 +13,7 @@ use super::announced::Announced;
 use super::fold::Admission;
 use super::live::{LiveCell, LiveTemplate};
 use super::{Cell, OTHER_SERVICES, SAMPLE_BYTES_MAX, Sorted, TemplateTally, beginning, fold_services};
-use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TimeBasis};
+use crate::record::{Level, Offset, Partition, Second, Service, StreamTime, TemplateId, TimeBasis};
 use crate::template::Skeleton;
 
 /// A line with its time and template, ready to be counted.
@@ -54,6 +54,8 @@ pub struct Collector {
     templates_by_hash: HashTable<usize>,
     hasher: FixedState,
     announced: Announced,
+    /// The skeletons that were announced: one text for all services that write it.
+    skeletons: HashMap<TemplateId, Arc<str>, FixedState>,
     admissions: HashMap<Second, Admission, FixedState>,
     /// Hashes of second and service of those that were not admitted.
     refused: HashSet<u64, FixedState>,
@@ -123,7 +125,8 @@ impl Collector {
             Some(&place) => place,
             None => {
                 let (announce, floor) = self.announced.meet(service_hash, id, second);
-                let skeleton = announce.then(|| Arc::from(skeleton.text));
+                let text = || Arc::clone(self.skeletons.entry(id).or_insert_with(|| Arc::from(skeleton.text)));
+                let skeleton = announce.then(text);
                 let tally = TemplateTally { skeleton, ..TemplateTally::default() };
                 let place = self.templates.len();
                 if let Some(cell) = self.cells.get_mut(cell) {
@@ -168,6 +171,7 @@ impl Collector {
         self.cells_by_hash.clear();
         self.templates_by_hash.clear();
         self.admissions.clear();
+        self.skeletons.clear();
         for live in self.templates.drain(..) {
             if let Some(cell) = self.cells.get_mut(live.cell) {
                 cell.put(live.id, live.tally);

@@ -1,6 +1,6 @@
 //! The limit on the number of services in a second.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -37,6 +37,20 @@ pub fn fold_services(cells: &mut Sorted<Service, Cell>) -> usize {
     });
     cells.add(other, rest, Cell::merge);
     excess
+}
+
+/// Counts the lines of some services as those of another one, without their names: `into` says of which one, of a service that stays
+/// nothing. O(n log n).
+pub(crate) fn fold_into(cells: &mut Sorted<Service, Cell>, mut into: impl FnMut(&Service) -> Option<Service>) {
+    let mut sums: BTreeMap<Service, Cell> = BTreeMap::new();
+    cells.retain(|service, cell| {
+        let Some(other) = into(service) else { return true };
+        sums.entry(other).or_default().merge(std::mem::take(cell).without_names());
+        false
+    });
+    for (other, sum) in sums {
+        cells.add(other, sum, Cell::merge);
+    }
 }
 
 /// The services of one second while they come: knows which of them will be folded, whatever else comes.

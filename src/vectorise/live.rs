@@ -117,6 +117,10 @@ impl LiveTemplate {
             }
             let Some(value) = number(parameter.text(text)) else { continue };
             if self.tally.slots.len() <= slot {
+                if self.tally.slots.is_empty() {
+                    // Many a template comes once in a second, and its sketches are as many as it has numbers.
+                    self.tally.slots.reserve_exact(skeleton.parameters.len().min(SLOTS_PER_TEMPLATE_MAX).max(slot + 1));
+                }
                 self.tally.slots.resize_with(slot + 1, Sketch::default);
             }
             if let Some(sketch) = self.tally.slots.get_mut(slot) {

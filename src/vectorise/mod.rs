@@ -27,6 +27,7 @@ pub mod wire;
 pub use announced::Announced;
 pub use cell::{Cell, Sample, TemplateTally};
 pub use collector::{Collector, Line};
+pub(crate) use fold::fold_into;
 pub use fold::fold_services;
 pub use sketch::{Sketch, SketchKey};
 pub use sorted::Sorted;
@@ -43,5 +44,5 @@ pub const HOSTS_PER_CELL_MAX: usize = 32;
 pub const SAMPLE_BYTES_MAX: usize = 512;
 /// How many parameters of a template are sketched: more make a dump, not a sentence.
 pub const SLOTS_PER_TEMPLATE_MAX: usize = 12;
-/// The name under which services beyond [`SERVICES_PER_SECOND_MAX`] are counted.
+/// The name under which services beyond [`SERVICES_PER_SECOND_MAX`] are counted, and new ones in a flood of them.
 pub const OTHER_SERVICES: &str = "~other";

@@ -74,52 +74,93 @@ impl SketchKey {
 }
 
 /// How often each key was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sketch {
-    /// In rising order of the keys. Most sketches of a second hold a few keys, for which a tree is a detour.
-    counts: Vec<(SketchKey, u64)>,
+#[derive(Clone, Debug, Default)]
+pub struct Sketch(Counts);
+
+/// In rising order of the keys. Most sketches of a second hold a few keys, for which a tree is a detour, and many hold one, for which a
+/// piece of memory is.
+#[derive(Clone, Debug)]
+enum Counts {
+    One([(SketchKey, u64); 1]),
+    Any(Vec<(SketchKey, u64)>),
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self::Any(Vec::new())
+    }
 }
 
 impl Sketch {
     /// Nothing counted yet, with room for so many keys.
     pub(super) fn with_capacity(keys: usize) -> Self {
-        Self { counts: Vec::with_capacity(keys) }
+        Self(Counts::Any(if keys > 1 { Vec::with_capacity(keys) } else { Vec::new() }))
+    }
+
+    fn counts(&self) -> &[(SketchKey, u64)] {
+        match &self.0 {
+            Counts::One(count) => count,
+            Counts::Any(counts) => counts,
+        }
     }
 
     /// Counts `count` numbers of this key. O(log keys); O(keys) for a new one, of which there are not many.
     pub fn add(&mut self, key: SketchKey, count: u64) {
+        let counts = match &mut self.0 {
+            Counts::One([(known, counted)]) if *known == key => {
+                *counted += count;
+                return;
+            }
+            Counts::Any(counts) if counts.capacity() == 0 => {
+                self.0 = Counts::One([(key, count)]);
+                return;
+            }
+            Counts::Any(counts) => counts,
+            Counts::One(one) => {
+                self.0 = Counts::Any(one.to_vec());
+                return self.add(key, count);
+            }
+        };
         // On the wire they rise.
-        if self.counts.last().is_none_or(|&(last, _)| last < key) {
-            self.counts.push((key, count));
+        if counts.last().is_none_or(|&(last, _)| last < key) {
+            counts.push((key, count));
             return;
         }
-        match self.counts.binary_search_by_key(&key, |&(known, _)| known) {
+        match counts.binary_search_by_key(&key, |&(known, _)| known) {
             Ok(position) => {
-                if let Some((_, counted)) = self.counts.get_mut(position) {
+                if let Some((_, counted)) = counts.get_mut(position) {
                     *counted += count;
                 }
             }
-            Err(position) => self.counts.insert(position, (key, count)),
+            Err(position) => counts.insert(position, (key, count)),
         }
     }
 
     /// Adds what another sketch counted.
     pub fn merge(&mut self, other: &Self) {
-        for &(key, count) in &other.counts {
+        for (key, count) in other.iter() {
             self.add(key, count);
         }
     }
 
     /// The keys in rising order, with how often each was seen.
     pub fn iter(&self) -> impl Iterator<Item = (SketchKey, u64)> {
-        self.counts.iter().copied()
+        self.counts().iter().copied()
     }
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.counts().is_empty()
     }
 }
+
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        self.counts() == other.counts()
+    }
+}
+
+impl Eq for Sketch {}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use eddyline::decode::Format;
 use eddyline::publish::{Provenance, compose};
 use eddyline::record::{Offset, Partition, Record, TimeBasis, Topic};
 use eddyline::stage::Chain;
+use eddyline::vectorise::OTHER_SERVICES;
 
 use crate::support::recording::{Line, Recording, seconds};
 
@@ -13,7 +14,7 @@ const STRIDE: i64 = 2_000;
 const SECONDS: i64 = 900;
 const YEAR_MS: i64 = 365 * 86_400_000;
 
-/// The events of all services that are not hostile, as JSON, where these lines are written before each line of the recording, given
+/// The events of all services that are not hostile, as JSON (new ones of a flood are counted as [`OTHER_SERVICES`]), where these lines are written before each line of the recording, given
 /// its index and its time.
 fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     let partition = Partition::new(Topic::new("logs"), 0);
@@ -32,7 +33,8 @@ fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     chain.end(&mut messages);
     let provenance = Provenance { state_id: String::new(), config_hash: String::new() };
     let events = messages.iter().map(|message| compose(message, &provenance));
-    let of_others = events.filter(|event| !event.entity.service.starts_with("hostile"));
+    let is_hostile = |service: &str| service.starts_with("hostile") || service == OTHER_SERVICES;
+    let of_others = events.filter(|event| !is_hostile(&event.entity.service));
     of_others.map(|event| serde_json::to_string(&event).unwrap()).collect()
 }
 
@@ -69,6 +71,56 @@ fn a_flood_of_services() {
     assert_nothing_changes(|index, time_ms| {
         (0..3).map(|n| line(time_ms, &format!("hostile-{}", index * 3 + n), "started")).collect()
     });
+}
+
+/// A flood of more services than a second may have, so that some of the others are counted as `~other` while it lasts.
+#[test]
+fn a_flood_of_too_many_services_for_a_second_is_no_silence_of_the_others() {
+    let (mut chain, mut messages) = (Chain::new(Format::Auto, 5_000), Vec::new());
+    let partition = Partition::new(Topic::new("logs"), 0);
+    chain.open(&partition);
+    let mut offset = 0;
+    for second in 0..800 {
+        let hostile = if (600..650).contains(&second) { 2_500 } else { 0 };
+        for number in 0..10 + hostile {
+            let name = if number < 10 { format!("shop-{number}") } else { format!("hostile-{offset}") };
+            let value = line(1_795_000_000_000 + second * 1_000, &name, "served");
+            let record = Record { offset: Offset(offset), timestamp: None, value: Some(value.as_bytes()) };
+            chain.record(&partition, &record, &mut messages);
+            offset += 1;
+        }
+    }
+    chain.end(&mut messages);
+    let provenance = Provenance { state_id: String::new(), config_hash: String::new() };
+    let events = messages.iter().map(|message| compose(message, &provenance));
+    let of_others: Vec<_> = events.filter(|event| event.entity.service.starts_with("shop")).collect();
+    assert!(chain.judge().folded_services() > 50 * 500);
+    assert!(of_others.is_empty(), "{of_others:?}");
+}
+
+/// From then on, in milliseconds, a service writes that is new, and is of the environment of the flood; and until then.
+const BEGINS_MS: i64 = 200_000;
+const STOPS_MS: i64 = 700_000;
+
+#[test]
+fn a_service_that_begins_in_a_flood_is_judged() {
+    let start_ms = Recording::shop(1).lines[0].time_ms;
+    let begins = |index: i64, time_ms: i64| {
+        let writes = (BEGINS_MS..STOPS_MS).contains(&(time_ms - start_ms));
+        writes.then(|| line(time_ms, "late", &format!("request {index} served"))).into_iter()
+    };
+    let alone = events(|index, time_ms| begins(index, time_ms).collect());
+    let flooded = events(|index, time_ms| {
+        let flood = (0..3).map(|n| line(time_ms, &format!("hostile-{}", index * 3 + n), "started"));
+        flood.chain(begins(index, time_ms)).collect()
+    });
+    let of = |events: &[String], kind: &str| {
+        let events = events.iter().map(|event| serde_json::from_str::<serde_json::Value>(event).unwrap());
+        let of_it = events.filter(|event| event["entity"]["service"] == "late" && event["kind"] == kind);
+        of_it.map(|event| event["started_at"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&flooded, "silence"), of(&alone, "silence"));
+    assert_eq!(of(&flooded, "silence").len(), 1);
 }
 
 #[test]
