@@ -190,7 +190,8 @@ impl Probation {
 
     /// Remembers a service that is not known any more.
     pub(super) fn remember(&mut self, service: &Service, now: Second) {
-        self.remembered.set(hash(service), 1, now);
+        let hash = hash(service);
+        self.remembered.set(hash, self.remembered.times(hash).max(1), now);
     }
 }
 
