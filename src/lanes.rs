@@ -6,7 +6,7 @@
 //!
 //! A lane is a register of SSE2 or NEON, which all processors of their kinds have (crate `wide`, so without `unsafe` here).
 
-use std::ops::BitOr;
+use std::ops::{BitOr, Not};
 
 use wide::{i8x16, u8x16};
 
@@ -48,7 +48,7 @@ impl Block {
     /// Of which bytes this holds: the lowest bit is that of the first.
     #[inline]
     pub(crate) fn places(self, holds: impl Fn(Lane) -> Mask) -> u64 {
-        self.0.into_iter().rev().fold(0, |places, lane| places << LANE_BYTES | u64::from(holds(lane).0.to_bitmask()))
+        self.0.into_iter().rev().fold(0, |places, lane| places << LANE_BYTES | u64::from(holds(lane).bits()))
     }
 }
 
@@ -57,7 +57,7 @@ impl Block {
 pub(crate) fn position(bytes: &[u8], holds: impl Fn(Lane) -> Mask) -> Option<usize> {
     let (lanes, rest) = bytes.as_chunks::<LANE_BYTES>();
     for (number, lane) in lanes.iter().enumerate() {
-        let found = holds(Lane::from_bytes(*lane)).0.to_bitmask();
+        let found = holds(Lane::from_bytes(*lane)).bits();
         if found != 0 {
             return Some(number * LANE_BYTES + found.trailing_zeros() as usize);
         }
@@ -66,8 +66,22 @@ pub(crate) fn position(bytes: &[u8], holds: impl Fn(Lane) -> Mask) -> Option<usi
     for (place, byte) in padded.iter_mut().zip(rest) {
         *place = *byte;
     }
-    let found = holds(Lane::from_bytes(padded)).0.to_bitmask().trailing_zeros() as usize;
+    let found = holds(Lane::from_bytes(padded)).bits().trailing_zeros() as usize;
     (found < rest.len()).then(|| lanes.len() * LANE_BYTES + found)
+}
+
+/// Whether this holds of any byte; it must not hold of a blank. All bytes are looked at, so that no branch depends on them.
+#[inline]
+pub(crate) fn has_any(bytes: &[u8], holds: impl Fn(Lane) -> Mask) -> bool {
+    let (lanes, rest) = bytes.as_chunks::<LANE_BYTES>();
+    // Where there are enough bytes, the last lane overlaps the one before it.
+    let last = bytes.last_chunk().copied().unwrap_or_else(|| {
+        let mut padded = [b' '; LANE_BYTES];
+        padded.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+        padded
+    });
+    let last = holds(Lane::from_bytes(last));
+    lanes.iter().fold(last, |found, lane| found | holds(Lane::from_bytes(*lane))).bits() != 0
 }
 
 /// Sixteen bytes.
@@ -112,12 +126,29 @@ impl Lane {
 #[derive(Clone, Copy)]
 pub(crate) struct Mask(u8x16);
 
+impl Mask {
+    /// A bit for each byte, the lowest for the first.
+    #[inline]
+    fn bits(self) -> u32 {
+        self.0.to_bitmask()
+    }
+}
+
 impl BitOr for Mask {
     type Output = Self;
 
     #[inline]
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl Not for Mask {
+    type Output = Self;
+
+    #[inline]
+    fn not(self) -> Self {
+        Self(!self.0)
     }
 }
 
@@ -141,6 +172,9 @@ mod tests {
             prop_assert_eq!(block.places(|lane| lane.equal(one)), plainly(rest, |byte| byte == one));
             prop_assert_eq!(block.places(|lane| lane.within(first, last)), plainly(rest, |byte| byte.wrapping_sub(first) <= last.wrapping_sub(first)));
             prop_assert_eq!(position(rest, |lane| lane.equal(one)), rest.iter().position(|byte| *byte == one));
+            if one != b' ' {
+                prop_assert_eq!(has_any(rest, |lane| lane.equal(one)), rest.contains(&one));
+            }
             prop_assert_eq!(block.places(Lane::beyond_ascii), plainly(rest, |byte| !byte.is_ascii()));
             prop_assert_eq!(
                 block.places(|lane| lane.lowered().equal(one) | lane.equal(other)),

@@ -2,6 +2,8 @@
 
 use time::{Date, Month, OffsetDateTime};
 
+use super::digits::{Leading, Pairs, layout};
+
 const DAY_MS: i64 = 24 * 3600 * 1000;
 const HOUR_MS: i64 = 3600 * 1000;
 
@@ -53,6 +55,12 @@ impl Cursor<'_> {
         let is_there = self.peek() == Some(byte);
         self.at += usize::from(is_there);
         is_there
+    }
+
+    /// The next eight bytes.
+    #[inline]
+    fn eight(&self) -> Option<[u8; 8]> {
+        self.bytes.get(self.at..)?.first_chunk().copied()
     }
 
     fn eat_one_of(&mut self, bytes: &[u8]) -> Option<u8> {
@@ -113,38 +121,51 @@ impl Cursor<'_> {
     /// `08:01:24`, `8:01:24 PM`, `08.01.24`, with any number of fraction digits after a point, comma or colon, in
     /// milliseconds. A leap second is taken.
     pub(super) fn clock(&mut self) -> Option<i64> {
-        let hour = self.up_to_two_digits().filter(|hour| *hour < 24)?;
-        let separator = self.eat_one_of(b":.")?;
-        self.minutes_and_seconds(hour, separator)
+        let (hour, whole_ms) = match self.two_digit_clock() {
+            Some(clock) => clock,
+            None => self.any_clock()?,
+        };
+        Some(whole_ms + self.fraction_ms() + self.half_day_ms(hour))
     }
 
-    fn minutes_and_seconds(&mut self, hour: u8, separator: u8) -> Option<i64> {
+    /// `08:01:24`, `08.01.24`, all at once: hour, and all three in milliseconds.
+    #[inline]
+    fn two_digit_clock(&mut self) -> Option<(u8, i64)> {
+        let bytes = self.eight()?;
+        let [_, _, separator @ (b':' | b'.'), _, _, other, ..] = bytes else { return None };
+        let clock = Pairs::of(bytes, layout(*b"00:00:00")).filter(|_| separator == other)?;
+        let (hour, minute, second) = (clock.at(0), clock.at(3), clock.at(6));
+        let is_clock = hour < 24 && minute < 60 && second <= 60;
+        self.at += if is_clock { bytes.len() } else { 0 };
+        is_clock.then(|| (hour, whole_ms(hour, minute, second)))
+    }
+
+    /// As [`Cursor::two_digit_clock`], with one digit or two for each.
+    fn any_clock(&mut self) -> Option<(u8, i64)> {
+        let hour = self.up_to_two_digits().filter(|hour| *hour < 24)?;
+        let separator = self.eat_one_of(b":.")?;
         let minute = self.up_to_two_digits().filter(|minute| *minute < 60)?;
         let second = self.eat(separator).then(|| self.up_to_two_digits())?.filter(|second| *second <= 60)?;
-        let clock_ms = i64::from(hour) * HOUR_MS + (i64::from(minute) * 60 + i64::from(second)) * 1000;
-        let clock_ms = clock_ms + self.fraction_ms();
-        Some(clock_ms + self.half_day_ms(hour))
+        Some((hour, whole_ms(hour, minute, second)))
     }
 
     fn fraction_ms(&mut self) -> i64 {
-        let start = self.at;
-        let mut ms = 0;
-        let mut unit_ms = 100;
-        if self.eat_one_of(b".,:").is_some() {
-            while let Some(digit) = self.digit() {
-                ms += i64::from(digit) * unit_ms;
-                unit_ms /= 10;
-            }
-        }
+        let Some([b'.' | b',' | b':', digits @ ..]) = self.bytes.get(self.at..) else { return 0 };
+        let leading = Leading::of(digits);
         // A point or comma without digits ends a sentence.
-        if self.at == start + 1 {
-            self.at = start;
+        if leading.count == 0 {
+            return 0;
         }
-        ms
+        self.at += 1 + leading.count;
+        while leading.count == 8 && self.digit().is_some() {}
+        leading.thousandths()
     }
 
     /// What ` AM` or ` PM` adds.
     fn half_day_ms(&mut self, hour: u8) -> i64 {
+        if self.peek() != Some(b' ') {
+            return 0;
+        }
         let is_word_end = self.bytes.get(self.at + 3).is_none_or(|byte| !byte.is_ascii_alphanumeric());
         let ms = match (self.bytes.get(self.at..self.at + 3), hour) {
             _ if !is_word_end => return 0,
@@ -202,10 +223,12 @@ impl Cursor<'_> {
 
     /// `2026-11-23T08:01:24.458Z`, with a blank, `-` or `_` for the `T`, and `/` or `.` for the hyphens too.
     pub(super) fn iso(&mut self) -> Option<Moment> {
-        let year = self.year()?;
-        let separator = self.eat_one_of(b"-/.")?;
-        let month = self.two_digits()?;
-        let day = self.eat(separator).then(|| self.two_digits())??;
+        let bytes = self.eight()?;
+        let [_, _, _, _, separator @ (b'-' | b'/' | b'.'), _, _, other] = bytes else { return None };
+        let date = Pairs::of(bytes, layout(*b"0000-00-")).filter(|_| separator == other)?;
+        let (year, month) = (i32::from(date.at(0)) * 100 + i32::from(date.at(2)), date.at(5));
+        self.at += bytes.len();
+        let day = self.two_digits()?;
         self.eat_one_of(b"Tt -_")?;
         let clock_ms = self.clock()?;
         Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
@@ -238,8 +261,7 @@ impl Cursor<'_> {
         let hour = self.two_digits().filter(|hour| *hour < 24)?;
         let minute = self.two_digits().filter(|minute| *minute < 60)?;
         let second = self.two_digits().filter(|second| *second <= 60)?;
-        let whole_ms = i64::from(hour) * HOUR_MS + (i64::from(minute) * 60 + i64::from(second)) * 1000;
-        Some(whole_ms + self.fraction_ms())
+        Some(whole_ms(hour, minute, second) + self.fraction_ms())
     }
 
     /// `23/Nov/2026:08:01:24 +0000`, `23-Nov-2026 08:01:24.123`, `23 Nov 2026 08:01:24.230`.
@@ -279,8 +301,8 @@ impl Cursor<'_> {
     /// `Nov 23 08:01:24`, `Nov 23, 2026 8:01:24 AM`; after the name of a weekday also with the year at the end:
     /// `Sun Dec 04 04:47:44.123 2005`.
     pub(super) fn month_first(&mut self) -> Option<Moment> {
-        const WEEKDAYS: [&[u8]; 7] = [b"Mon ", b"Tue ", b"Wed ", b"Thu ", b"Fri ", b"Sat ", b"Sun "];
-        let has_weekday = self.bytes.get(self.at..self.at + 4).is_some_and(|name| WEEKDAYS.contains(&name));
+        let name = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk());
+        let has_weekday = matches!(name, Some(b"Mon " | b"Tue " | b"Wed " | b"Thu " | b"Fri " | b"Sat " | b"Sun "));
         self.at += if has_weekday { 4 } else { 0 };
         let month = self.month_name()?;
         self.eat(b' ').then_some(())?;
@@ -302,4 +324,8 @@ impl Cursor<'_> {
         let clock_ms = self.eat(b' ').then(|| self.clock())??;
         Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
     }
+}
+
+fn whole_ms(hour: u8, minute: u8, second: u8) -> i64 {
+    i64::from(hour) * HOUR_MS + (i64::from(minute) * 60 + i64::from(second)) * 1000
 }

@@ -190,7 +190,20 @@ fn may_end_group(lane: Lane) -> Mask {
 }
 
 /// A text without the blanks and separators that it begins with: ` `, `:`, `,`, `|`, and one to three dashes before a blank.
+#[inline]
 pub(super) fn strip_separators(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, ..] if !may_separate(*first) => text,
+        [b' ', second, ..] if !may_separate(*second) => text.get(1..).unwrap_or_default(),
+        _ => strip_all_separators(text),
+    }
+}
+
+fn may_separate(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b':' | b',' | b'|' | b'-')
+}
+
+fn strip_all_separators(text: &str) -> &str {
     let mut at = 0;
     let mut rest = text.as_bytes();
     loop {

@@ -1,6 +1,6 @@
 //! Levels: the words and numbers of loggers, syslog and clouds, and what the text of a line says.
 
-use crate::lanes::{BLOCK_BYTES, Block, Lane, Mask};
+use crate::lanes::{BLOCK_BYTES, Block, Lane, Mask, position};
 use crate::record::Level;
 
 /// How much of a message is searched for the word of its level, in bytes.
@@ -113,15 +113,26 @@ pub(super) fn of_letter(letter: u8) -> Option<Level> {
 /// prose.
 pub(super) fn of_text(line: &str) -> Option<Level> {
     let bytes = line.as_bytes();
-    let mut places = places_of_levels(bytes);
+    // The last two of a block may be the first of three capitals, too.
+    let level = of_block(bytes, 0, BLOCK_BYTES - 2)
+        .or_else(|| (bytes.len() > BLOCK_BYTES - 2).then(|| of_block(bytes, BLOCK_BYTES - 2, SEARCH_BYTES))?);
+    level.or_else(|| begins_with_exception(line).then_some(Level::Error))
+}
+
+/// The first level that is said from `start` on, before `end`.
+fn of_block(line: &[u8], start: usize, end: usize) -> Option<Level> {
+    let block = Block::of(line, start);
+    let capitals = block.places(|lane| lane.within(b'A', b'Z'));
+    let marks = block.places(|lane| lane.equal(b'[') | lane.equal(b'='));
+    let mut places = (capitals & (capitals >> 1) & (capitals >> 2) | marks) & ((1 << (end - start)) - 1);
     while places != 0 {
-        let at = places.trailing_zeros() as usize;
-        if let Some(level) = bytes.get(at).and_then(|&byte| of_place(Place::of(byte), bytes, at)) {
+        let at = start + places.trailing_zeros() as usize;
+        if let Some(level) = line.get(at).and_then(|&byte| of_place(Place::of(byte), line, at)) {
             return Some(level);
         }
         places &= places - 1;
     }
-    begins_with_exception(line).then_some(Level::Error)
+    None
 }
 
 /// The level that is said at a place of a line.
@@ -176,23 +187,6 @@ const fn places() -> [Place; 256] {
     places
 }
 
-/// Where three capitals, a letter behind a bracket, or an equals sign behind `l` or `y` begin, a bit for each place that is
-/// searched: elsewhere nothing says a level.
-fn places_of_levels(bytes: &[u8]) -> u128 {
-    let (first, second) = (Block::of(bytes, 0), (bytes.len() > BLOCK_BYTES).then(|| Block::of(bytes, BLOCK_BYTES)));
-    let places = |of: fn(Lane) -> Mask| {
-        let beyond = second.map_or(0, |block| block.places(of));
-        u128::from(beyond) << BLOCK_BYTES | u128::from(first.places(of))
-    };
-    let capitals = places(|lane| lane.within(b'A', b'Z'));
-    let letters = places(|lane| lane.lowered().within(b'a', b'z'));
-    let brackets = places(|lane| lane.equal(b'['));
-    let equals = places(|lane| lane.equal(b'='));
-    let ends_of_keys = places(|lane| lane.equal(b'l') | lane.equal(b'y'));
-    let found = capitals & (capitals >> 1) & (capitals >> 2) | brackets & (letters >> 1) | equals & (ends_of_keys << 1);
-    found & ((1 << SEARCH_BYTES) - 1)
-}
-
 /// The level of a message without its header: that of an access log's status, or what its text says.
 pub(super) fn of_message(message: &str) -> Option<Level> {
     let access = super::stamp::access_log(message).and_then(|stamp| of_access(stamp.rest));
@@ -215,15 +209,25 @@ fn of_upper_case(before: u8, rest: &[u8]) -> Option<Level> {
 
 /// The level of a word in brackets, of which `rest` follows the first: `[error]`.
 fn of_brackets(rest: &[u8]) -> Option<Level> {
+    if !rest.first().is_some_and(u8::is_ascii_alphabetic) {
+        return None;
+    }
     let (word, after) = split_word(rest);
     if after.first() == Some(&b']') { of_word(word) } else { None }
 }
 
 /// The level of the value `rest` of a key that `before` ends with: `level=error`, `level="error"`.
 fn of_value(before: &[u8], rest: &[u8]) -> Option<Level> {
-    let is_level = [&b"level"[..], b"lvl", b"severity"].iter().any(|name| before.ends_with(name));
+    let is_level = match before.last() {
+        Some(b'l') => before.ends_with(b"level") || before.ends_with(b"lvl"),
+        Some(b'y') => before.ends_with(b"severity"),
+        _ => false,
+    };
+    if !is_level {
+        return None;
+    }
     let (word, _) = split_word(rest.strip_prefix(b"\"").unwrap_or(rest));
-    if is_level { of_word(word) } else { None }
+    of_word(word)
 }
 
 /// The word that `bytes` begin with, and what follows it.
@@ -239,10 +243,16 @@ fn is_word(byte: u8) -> bool {
 
 /// Whether a line begins with the name of an exception: `a.b.SomeError: ...`, or that name alone.
 fn begins_with_exception(line: &str) -> bool {
-    let name_length =
-        line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$')).count();
+    let name_length = position(line.as_bytes(), |lane| !is_of_name(lane)).unwrap_or(line.len());
     let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
     (name.ends_with("Error") || name.ends_with("Exception")) && (rest.is_empty() || rest.starts_with(':'))
+}
+
+/// Letters, digits, `.`, `_` and `$`.
+#[inline]
+fn is_of_name(lane: Lane) -> Mask {
+    let alphanumeric = lane.lowered().within(b'a', b'z') | lane.within(b'0', b'9');
+    alphanumeric | lane.equal(b'.') | lane.equal(b'_') | lane.equal(b'$')
 }
 
 /// The level of a line of an access log, of which this is what follows the time stamp: ` "GET / HTTP/1.1" 503 12`.

@@ -15,6 +15,7 @@
 mod actor;
 mod continuation;
 mod cursor;
+mod digits;
 mod element;
 mod fields;
 mod found;

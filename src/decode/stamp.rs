@@ -7,9 +7,11 @@
 
 use time::macros::datetime;
 
+use crate::lanes::position;
 use crate::record::StreamTime;
 
 use super::cursor::{Cursor, Moment};
+use super::digits::Leading;
 
 /// How far into a line the stamp of an access log may begin, in bytes: after host, identity and user.
 const ACCESS_STAMP_BYTES: usize = 96;
@@ -76,16 +78,17 @@ fn of_digits(cursor: &mut Cursor<'_>, record_ms: Option<i64>) -> Option<Option<S
     let start = cursor.at;
     let byte = |at: usize| cursor.bytes.get(start + at).copied().unwrap_or_default();
     // Where the first digits end tells the forms apart, so that most lines that have no stamp are tried with few.
-    let digits = (0..14).take_while(|at| byte(*at).is_ascii_digit()).count();
+    let digits = match Leading::of(cursor.bytes.get(start..).unwrap_or_default()).count {
+        8 => (8..14).find(|at| !byte(*at).is_ascii_digit()).unwrap_or(14),
+        few => few,
+    };
     let moment = match (digits, byte(digits)) {
         (4, b'-' | b'/' | b'.') => cursor.first_of(&[Cursor::iso]),
         (8, b'-' | b'T' | b' ') => cursor.first_of(&[Cursor::compact]),
-        (6, b' ') | (2, b'/') => {
-            cursor.first_of(&[Cursor::day_first, Cursor::short_year, Cursor::year_last, Cursor::without_year])
-        }
-        (1..=2, b'-' | b'.' | b'/' | b' ') => {
-            cursor.first_of(&[Cursor::day_first, Cursor::year_last, Cursor::without_year])
-        }
+        (6, b' ') => cursor.first_of(&[Cursor::short_year]),
+        (1..=2, b'-' | b'/' | b' ') if byte(digits + 1).is_ascii_alphabetic() => cursor.first_of(&[Cursor::day_first]),
+        (2, b'/') => cursor.first_of(&[Cursor::short_year, Cursor::year_last, Cursor::without_year]),
+        (1..=2, b'-' | b'.' | b'/') => cursor.first_of(&[Cursor::year_last, Cursor::without_year]),
         (2, b':') => return clock_alone(cursor),
         (10, b'.') => return seconds_with_fraction(cursor, digits),
         (1..=8, b'.') => return of_boot(cursor),
@@ -147,15 +150,22 @@ pub(super) fn of_glog(line: &str, record_ms: Option<i64>) -> Option<(u8, Stamp<'
 
 /// The stamp of a line of an access log: in brackets, after host, identity and user. `rest` begins after the bracket.
 pub(super) fn access_log(line: &str) -> Option<Stamp<'_>> {
-    let head = line.as_bytes();
-    let head = head.get(..ACCESS_STAMP_BYTES).unwrap_or(head);
-    let may_begin = |at: &usize| *at > 0 && line.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
-    memchr::memchr_iter(b'[', head).filter(may_begin).find_map(|at| {
-        let mut cursor = Cursor { bytes: line.as_bytes(), at: at + 1 };
-        let time = time(&cursor.first_of(&[Cursor::day_first])?, None);
-        let is_over = cursor.eat(b']');
-        is_over.then_some(Stamp { time, style: Style::Other, inside: "", rest: line.get(cursor.at..)? })
-    })
+    let bytes = line.as_bytes();
+    let head = bytes.get(..ACCESS_STAMP_BYTES).unwrap_or(bytes);
+    let mut at = 0;
+    loop {
+        at += position(head.get(at..)?, |lane| lane.equal(b'['))?;
+        if at > 0 && bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
+            let mut cursor = Cursor { bytes, at: at + 1 };
+            if let Some(moment) = cursor.first_of(&[Cursor::day_first])
+                && cursor.eat(b']')
+            {
+                let time = time(&moment, None);
+                return Some(Stamp { time, style: Style::Other, inside: "", rest: line.get(cursor.at..)? });
+            }
+        }
+        at += 1;
+    }
 }
 
 /// The time that the text of a field says: a stamp, or a number in digits.

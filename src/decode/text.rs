@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::lanes::position;
+use crate::lanes;
 
 use super::NAME_BYTES_MAX;
 use super::continuation::is_continuation;
@@ -43,7 +43,7 @@ pub(super) fn without_byte_order_mark(text: &str) -> &str {
 
 /// Whether a text consists of printable ASCII: nearly all lines do, and then there is little left to clean.
 pub(super) fn is_printable_ascii(text: &str) -> bool {
-    position(text.as_bytes(), |lane| lane.within(0x7f, 0x1f)).is_none()
+    !lanes::has_any(text.as_bytes(), |lane| lane.within(0x7f, 0x1f))
 }
 
 /// Whether more than a tenth of the text's beginning are control characters or stand for invalid UTF-8.

@@ -13,12 +13,15 @@ pub(super) fn kind_with_colons(token: &[u8], classes: u16) -> Option<ParameterKi
         return Some(kind);
     }
     // `db-2.example.com:5432`
+    if !token.last().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
     let digits = token.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let (host, port) = token.split_at_checked(token.len() - digits)?;
-    let host = host.strip_suffix(b":").filter(|_| !port.is_empty())?;
+    let (host, _) = token.split_at_checked(token.len() - digits)?;
+    let marks = Marks::of_dotted_host(host.strip_suffix(b":")?)?;
     // A host without letters, hyphens and underscores consists of digits and points.
-    let is_address = classes & (HEX_LETTER | LETTER) == 0 && !host.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    is_dotted_host(host).then_some(if is_address { ParameterKind::Ip } else { ParameterKind::Word })
+    let is_address = classes & (HEX_LETTER | LETTER) == 0 && !marks.has_joint;
+    Some(if is_address { ParameterKind::Ip } else { ParameterKind::Word })
 }
 
 /// Two colons at least, and between them nothing but hexadecimal digits.
@@ -43,14 +46,50 @@ fn kind_of_colon_hexadecimal(token: &[u8]) -> Option<ParameterKind> {
 
 /// Whether a text is the name of a host, of two labels at least.
 pub(super) fn is_dotted_host(text: &[u8]) -> bool {
-    let (mut before, mut has_point) = (b'.', false);
-    for &byte in text {
-        let is_of_label = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if !is_of_label && (byte != b'.' || before == b'.') {
-            return false;
-        }
-        has_point |= byte == b'.';
-        before = byte;
-    }
-    has_point && before != b'.'
+    Marks::of_dotted_host(text).is_some()
 }
+
+/// What stands between the letters and digits of a host.
+struct Marks {
+    /// Whether hyphens and underscores are among it.
+    has_joint: bool,
+}
+
+/// Of the bytes of a host: what ends a label, what joins its parts, and what is of no host.
+const POINT: u8 = 1;
+const JOINT: u8 = 1 << 1;
+const STRANGE: u8 = 1 << 2;
+
+impl Marks {
+    /// The marks of a host of two labels at least, of which none is empty; `None` for what is no such host. All bytes are looked at in the
+    /// same way, so that no branch depends on them.
+    fn of_dotted_host(text: &[u8]) -> Option<Self> {
+        let (mut all, mut before) = (0, POINT);
+        for byte in text {
+            let mark = HOST_MARKS.get(usize::from(*byte)).copied().unwrap_or(STRANGE);
+            // Two points, of which the second is shifted to what is strange.
+            all |= mark | (mark & before & POINT) << 2;
+            before = mark;
+        }
+        let is_host = all & (POINT | STRANGE) == POINT && before != POINT;
+        is_host.then_some(Self { has_joint: all & JOINT != 0 })
+    }
+}
+
+const HOST_MARKS: [u8; 256] = {
+    let mut marks = [STRANGE; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
+        {
+            marks[byte as usize] = match byte {
+                b'.' => POINT,
+                b'-' | b'_' => JOINT,
+                _ if byte.is_ascii_alphanumeric() => 0,
+                _ => STRANGE,
+            };
+        }
+        byte += 1;
+    }
+    marks
+};

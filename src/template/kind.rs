@@ -108,16 +108,44 @@ pub(super) fn at_first_sight(first: u8, last: u8, length: usize, classes: u16) -
         };
     }
     // What stands behind a name or a unit is no part of it.
-    let is_literal = if length >= 5 && classes & MARK != 0 {
-        !matches!(last, b'.' | b'!' | b'?' | b'-')
-    } else {
-        let may_be_name =
-            matches!(first, b'M' | b'T' | b'W' | b'F' | b'S' | b'J' | b'A' | b'O' | b'N' | b'D' | b't' | b'f' | b'n');
-        let may_have_name_length = (3..=5).contains(&length);
-        !(may_be_name && may_have_name_length) && (length < 8 || classes & LETTER != 0)
+    let is_literal = match (classes & MARK, length) {
+        (0, _) => is_literal(first, last, length, classes & LETTER == 0),
+        (_, 3..=4) => NAMES_END.get(usize::from(first)) == Some(&0),
+        (_, 5..) => !matches!(last, b'.' | b'!' | b'?' | b'-'),
+        _ => true,
     };
     if is_literal { Sight::Literal } else { Sight::Unclear }
 }
+
+/// Whether a word of letters must be a literal, by its first and last letter, its length and whether it may be hexadecimal digits: it is
+/// no name of [`kind_of_name`].
+#[inline]
+pub(super) fn is_literal(first: u8, last: u8, length: usize, may_be_hexadecimal: bool) -> bool {
+    match length {
+        3..=5 => NAMES_END.get(usize::from(first)).is_none_or(|ends| ends >> (last & 31) & 1 == 0),
+        _ => length < 8 || !may_be_hexadecimal,
+    }
+}
+
+/// The names of days, months and truth values.
+const NAMES: [&[u8]; 29] = [
+    b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun", b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul",
+    b"Aug", b"Sep", b"Oct", b"Nov", b"Dec", b"true", b"false", b"null", b"nil", b"True", b"False", b"None", b"TRUE",
+    b"FALSE", b"NULL",
+];
+
+/// For each first letter of these names with which letters they may end, a bit for each.
+const NAMES_END: [u32; 256] = {
+    let mut ends = [0; 256];
+    let mut number = 0;
+    #[expect(clippy::indexing_slicing, reason = "checked when compiled")]
+    while number < NAMES.len() {
+        let name = NAMES[number];
+        ends[name[0] as usize] |= 1 << (name[name.len() - 1] & 31);
+        number += 1;
+    }
+    ends
+};
 
 fn has_two_slashes(token: &[u8]) -> bool {
     token.iter().filter(|byte| **byte == b'/').nth(1).is_some()
@@ -246,4 +274,21 @@ pub(super) const UNIT_BYTES_MAX: usize = 4;
 pub(super) fn is_unit(word: &[u8]) -> bool {
     matches!(word, b"B" | b"KB" | b"kB" | b"MB" | b"GB" | b"TB" | b"PB" | b"KiB" | b"MiB" | b"GiB" | b"TiB")
         || matches!(word, b"s" | b"sec" | b"secs" | b"min" | b"mins")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_taken_for_a_literal_at_first_sight() {
+        for name in NAMES {
+            assert!(kind_of_name(name).is_some(), "{name:?}");
+            let (first, last) = (name[0], name[name.len() - 1]);
+            assert!(!is_literal(first, last, name.len(), false), "{name:?}");
+            let stopped = at_first_sight(first, b'.', name.len() + 1, LETTER | MARK);
+            assert!(stopped == Sight::Unclear, "{name:?}");
+        }
+        assert!(is_literal(b'f', b'r', 3, false) && is_literal(b'f', b'm', 4, false));
+    }
 }

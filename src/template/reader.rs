@@ -1,11 +1,11 @@
 //! The one pass over a line: tokens, and what each of them is.
 
-use super::class::{BLANK, COLON, DIGIT, END, MARK, SLASH, WORD, class};
-use super::kind::{ParameterKind, Sight, UNIT_BYTES_MAX, at_first_sight};
+use super::class::{AT, BLANK, COLON, DIGIT, END, HEX_LETTER, LETTER, MARK, ROW, SLASH, WORD, class};
+use super::kind::{ParameterKind, Sight, UNIT_BYTES_MAX, at_first_sight, is_literal, kind};
 use super::masks::Masked;
 use super::number::end_of_groups;
 use super::skeleton::Parameter;
-use super::window::{Token, Window};
+use super::window::{Glance, Token, Window};
 use super::writer::Writer;
 
 /// Reads a line from its beginning to its end.
@@ -46,17 +46,62 @@ impl<'l, 's> Reader<'l, 's> {
     /// Reads on from here to the end of the bytes.
     fn read(&mut self, mut at: usize) {
         self.window = Window::new(self.bytes, at);
-        while let Some(&byte) = self.bytes.get(at) {
-            let first = class(byte);
-            at = if first & END == 0 {
-                self.token(at, byte)
-            } else if first & BLANK != 0 {
-                self.end_value(at);
-                self.to.blank(at, byte);
-                at + 1
-            } else {
-                self.delimiter(at, byte)
-            };
+        loop {
+            at = match self.window.glance(self.bytes, at) {
+                Glance::Letters { end, is_hexadecimal } => self.letters(at, end, is_hexadecimal),
+                Glance::Digits { end } => {
+                    self.to.variable(ParameterKind::Number, at, end);
+                    self.blank_behind(end)
+                }
+                Glance::Nothing => {
+                    let Some(&byte) = self.bytes.get(at) else { return };
+                    self.blank(at, byte)
+                }
+                Glance::Other { places } => self.other(at, places),
+            }
+        }
+    }
+
+    /// Takes letters behind which a blank or the end of the line stands, and one blank behind them; returns where that ends.
+    #[inline(always)]
+    fn letters(&mut self, start: usize, end: usize, is_hexadecimal: bool) -> usize {
+        let [first, last] = [start, end - 1].map(|at| self.byte(at).unwrap_or_default());
+        if is_literal(first, last, end - start, is_hexadecimal) && !self.may_vary(start, end - start) {
+            let has_blank = self.byte(end) == Some(b' ');
+            self.to.word(start, end, has_blank);
+            return end + usize::from(has_blank);
+        }
+        self.word(start, end, if is_hexadecimal { HEX_LETTER } else { LETTER });
+        self.blank_behind(end)
+    }
+
+    /// Takes a blank or a control character; returns where it ends.
+    fn blank(&mut self, at: usize, byte: u8) -> usize {
+        self.end_value(at);
+        self.to.blank(at, byte);
+        at + 1
+    }
+
+    /// Takes one blank of ASCII, if it is here, directly behind the last thing; returns where it ends.
+    #[inline]
+    fn blank_behind(&mut self, end: usize) -> usize {
+        let has_blank = self.byte(end) == Some(b' ');
+        if has_blank {
+            self.to.blank_behind(end);
+        }
+        end + usize::from(has_blank)
+    }
+
+    /// Takes the token or delimiter that these places of the window begin with; returns where that ends.
+    fn other(&mut self, at: usize, places: u64) -> usize {
+        let first = self.byte(at).unwrap_or_default();
+        match class(first) & END {
+            0 => {
+                let token = self.window.token(self.bytes, at, places);
+                self.token(at, first, token)
+            }
+            BLANK => self.blank(at, first),
+            _ => self.delimiter(at, first),
         }
     }
 
@@ -68,11 +113,11 @@ impl<'l, 's> Reader<'l, 's> {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
-    /// Takes the token that begins here with this byte, which may run on behind `=` if it is a path, and one blank behind it; returns
+    /// Takes this token that begins here with this byte, which may run on behind `=` if it is a path, and one blank behind it; returns
     /// where that ends.
     #[inline]
-    fn token(&mut self, start: usize, first: u8) -> usize {
-        let Token { end, classes } = self.window.token(self.bytes, start);
+    fn token(&mut self, start: usize, first: u8, token: Token) -> usize {
+        let Token { end, classes } = token;
         let length = end - start;
         let end = if classes == DIGIT {
             let end = end_of_groups(self.bytes, start, end);
@@ -93,14 +138,10 @@ impl<'l, 's> Reader<'l, 's> {
                     }
                     end
                 }
-                _ => self.strange_token(start, end, classes),
+                _ => self.strange_token(start, token),
             }
         };
-        if self.byte(end) == Some(b' ') {
-            self.to.blank_behind(end);
-            return end + 1;
-        }
-        end
+        self.blank_behind(end)
     }
 
     /// Whether what stands before a word without digits makes it a variable: a key, or a number of which it is the unit.
@@ -116,14 +157,30 @@ impl<'l, 's> Reader<'l, 's> {
     }
 
     /// Takes a token that may be more than one thing; returns where it ends.
-    fn strange_token(&mut self, start: usize, end: usize, classes: u16) -> usize {
+    fn strange_token(&mut self, start: usize, token: Token) -> usize {
+        let Token { end, classes } = token;
+        if classes & DIGIT != 0
+            && classes & (COLON | SLASH | AT | ROW) == 0
+            && let token @ ([first, .., last] | [first @ last]) = self.range(start, end)
+            && first.is_ascii_alphanumeric()
+            && last.is_ascii_alphanumeric()
+            && let Some(kind) = kind(token, classes)
+        {
+            self.to.variable(kind, start, end);
+            return end;
+        }
         if classes & SLASH != 0
             && let Some(kind) = self.path_kind(start, end, classes)
         {
             return self.path(kind, start, end);
         }
         if classes & COLON != 0 {
-            self.parts(start, end, classes);
+            if self.window.marks(self.bytes, start, end).next() == Some((end - 1, b':')) {
+                self.part(start, end - 1, classes & !COLON);
+                self.to.punctuation(end - 1, b':');
+            } else {
+                self.parts(start, end, classes);
+            }
         } else {
             self.word(start, end, classes);
         }
@@ -151,7 +208,7 @@ impl<'l, 's> Reader<'l, 's> {
         let rest = self.bytes.get(end..).unwrap_or_default();
         let more = rest.iter().position(|byte| class(*byte) & END != 0 && *byte != b'=').unwrap_or(rest.len());
         let end = end + more;
-        let core = self.trimmed(start, end, b".!?:");
+        let core = self.trimmed(start, end, |byte| matches!(byte, b'.' | b'!' | b'?' | b':'));
         self.to.variable(kind, start, core);
         self.to.literal(core, end);
         end

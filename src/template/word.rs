@@ -9,29 +9,26 @@ impl Reader<'_, '_> {
     /// Takes a token with colons: whole if they are part of it, else what they separate.
     pub(super) fn parts(&mut self, start: usize, end: usize, classes: u16) {
         if classes & DIGIT != 0 {
-            let core = self.trimmed(start, end, b".!?:");
+            let core = self.trimmed(start, end, |byte| matches!(byte, b'.' | b'!' | b'?' | b':'));
             if let Some(kind) = kind_with_colons(self.range(start, core), classes) {
                 self.to.variable(kind, start, core);
                 return self.to.literal(core, end);
             }
         }
-        let (mut part, mut at) = (start, start);
-        while let Some(next) = self.range(at, end).iter().position(|byte| *byte == b':') {
-            at += next;
-            if self.separates(at, start, end) {
-                self.part(part, at, classes);
+        let mut part = start;
+        for (at, mark) in self.window.marks(self.bytes, start, end) {
+            if mark == b':' && self.separates(at, start, end) {
+                self.part(part, at, self.window.classes_of(self.bytes, part, at) | classes & ROW);
                 self.to.punctuation(at, b':');
                 part = at + 1;
             }
-            at += 1;
         }
-        self.part(part, end, classes);
+        self.part(part, end, self.window.classes_of(self.bytes, part, end) | classes & ROW);
     }
 
-    /// Takes what stands between colons that separate, of a token of these classes.
-    fn part(&mut self, start: usize, end: usize, classes: u16) {
+    /// Takes what stands before or behind a colon that separates.
+    pub(super) fn part(&mut self, start: usize, end: usize, classes: u16) {
         let ([first, .., last] | [first @ last]) = self.range(start, end) else { return };
-        let classes = self.window.classes_of(self.bytes, start, end) | classes & ROW;
         match at_first_sight(*first, *last, end - start, classes) {
             Sight::Variable(kind) => self.to.variable(kind, start, end),
             Sight::Literal if first.is_ascii_alphabetic() && !self.may_vary(start, end - start) => {
@@ -49,10 +46,11 @@ impl Reader<'_, '_> {
         !(is_digit(before) && is_digit(after)) && before != Some(b':') && after != Some(b':')
     }
 
-    /// Where a token ends without such characters at its end; at least one byte stays.
-    pub(super) fn trimmed(&self, start: usize, end: usize, characters: &[u8]) -> usize {
+    /// Where a token ends without such bytes at its end; at least one stays.
+    #[inline]
+    pub(super) fn trimmed(&self, start: usize, end: usize, is_such: impl Fn(u8) -> bool) -> usize {
         let mut end = end;
-        while end > start + 1 && self.byte(end - 1).is_some_and(|byte| characters.contains(&byte)) {
+        while end > start + 1 && self.byte(end - 1).is_some_and(&is_such) {
             end -= 1;
         }
         end
@@ -60,7 +58,8 @@ impl Reader<'_, '_> {
 
     /// Takes a token without separating colons: variables and literals. Linear, however many joints it has.
     pub(super) fn word(&mut self, mut start: usize, end: usize, mut classes: u16) {
-        if classes & (MARK | DIGIT) == MARK | DIGIT {
+        let may_have_joint = classes & ROW != 0 || matches!(self.byte(start), Some(b'#' | b'~' | b'$'));
+        if may_have_joint && classes & (MARK | DIGIT) == MARK | DIGIT {
             let (first, row) = (start, classes & ROW);
             let last_digit = start + self.range(start, end).iter().rposition(u8::is_ascii_digit).unwrap_or_default();
             while start <= last_digit
@@ -84,20 +83,38 @@ impl Reader<'_, '_> {
         let core = match classes & MARK {
             0 => end,
             // `7->9`: the arrow is no part of what it leads from.
-            _ if self.byte(end) == Some(b'>') => self.trimmed(start, end, b".!?-"),
-            _ => self.trimmed(start, end, b".!?"),
+            _ if self.byte(end) == Some(b'>') => {
+                self.trimmed(start, end, |byte| matches!(byte, b'.' | b'!' | b'?' | b'-'))
+            }
+            _ => self.trimmed(start, end, |byte| matches!(byte, b'.' | b'!' | b'?')),
         };
-        match self.word_kind(start, core, classes) {
+        let token = self.range(start, core);
+        let kind = match classes & DIGIT {
+            0 => self.kind_without_digits(token, start, classes),
+            _ => kind(token, classes),
+        };
+        match kind {
             Some(kind) => {
                 self.to.variable(kind, start, core);
                 self.to.literal(core, end);
             }
-            None if core - start == 1 => {
+            None if token.len() == 1 => {
                 self.to.punctuation(start, self.byte(start).unwrap_or_default());
                 self.to.literal(core, end);
             }
             None => self.to.literal(start, end),
         }
+    }
+
+    fn kind_without_digits(&self, token: &[u8], start: usize, classes: u16) -> Option<ParameterKind> {
+        if classes & (HEX_LETTER | LETTER) == 0 {
+            // `user=-`: a value that is not there.
+            return (token == b"-" && self.value_start == start).then_some(ParameterKind::Word);
+        }
+        kind(token, classes).or_else(|| {
+            let is_unit = || self.to.follows_variable() && self.to.has_blank() && is_unit(token);
+            (self.is_value(start) || is_unit()).then_some(ParameterKind::Word)
+        })
     }
 
     /// Where a sign or a row of points ends that stands before a number and is no part of it: `#17`, `~27%`, `enable......0`.
@@ -114,20 +131,5 @@ impl Reader<'_, '_> {
         let length = token.iter().skip(points).take_while(|byte| **byte == b'.').count();
         let middle = start + points + length;
         (middle < end).then_some(middle)
-    }
-
-    fn word_kind(&self, start: usize, end: usize, classes: u16) -> Option<ParameterKind> {
-        let token = self.range(start, end);
-        let found = kind(token, classes);
-        // `user=-`: a value that is not there.
-        if token == b"-" && self.value_start == start {
-            return Some(ParameterKind::Word);
-        }
-        if found.is_some() || classes & (HEX_LETTER | LETTER) == 0 {
-            return found;
-        }
-        let is_value = self.is_value(start);
-        let is_unit = self.to.follows_variable() && self.to.has_blank() && is_unit(token);
-        (is_value || is_unit).then_some(ParameterKind::Word)
     }
 }

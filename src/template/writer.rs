@@ -7,6 +7,7 @@ use super::skeleton::{PARAMETERS_MAX, Parameter};
 
 /// What stands for a run of variables.
 pub(super) const VARIABLE: &str = "<*>";
+const VARIABLE_BEHIND_BLANK: &str = " <*>";
 
 /// What the skeleton ends in so far, as far as the next variable asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,8 +117,8 @@ impl<'l, 's> Writer<'l, 's> {
             self.has_blank = false;
         }
         self.copy_pending();
-        self.write_blank();
-        self.text.push_str(VARIABLE);
+        self.text.push_str(if self.has_blank && !self.text.is_empty() { VARIABLE_BEHIND_BLANK } else { VARIABLE });
+        self.has_blank = false;
         self.slots = self.slots.saturating_add(1);
     }
 
@@ -170,6 +171,20 @@ impl<'l, 's> Writer<'l, 's> {
         }
         self.pending.end = end;
         self.next = end;
+    }
+
+    /// As [`Writer::literal`], for at least one byte, and as [`Writer::blank_behind`], if a blank stands behind it.
+    #[inline]
+    pub(super) fn word(&mut self, start: usize, end: usize, has_blank: bool) {
+        if start != self.next {
+            self.copy_pending();
+            self.write_blank();
+            self.pending.start = start;
+        }
+        self.tail = Tail::Literal;
+        self.pending.end = end;
+        self.next = end + usize::from(has_blank);
+        self.has_blank = has_blank;
     }
 
     /// Ends the text.
