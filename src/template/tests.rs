@@ -132,6 +132,19 @@ fn a_skeleton_is_its_own_skeleton() {
 }
 
 #[test]
+fn a_word_is_one_thing_however_long_it_is() {
+    for (letter, length) in ["q", "b", "é"].into_iter().flat_map(|letter| (20..150).map(move |length| (letter, length)))
+    {
+        for tail in ["", "7", "7x"] {
+            let word = format!("{}{tail}", letter.repeat(length));
+            let found: Vec<String> = parameters(&format!("x {word} y")).into_iter().map(|(_, text)| text).collect();
+            let is_text = tail.is_empty() && letter != "b";
+            assert_eq!(found, if is_text { vec![] } else { vec![word] });
+        }
+    }
+}
+
+#[test]
 fn long_skeletons_are_cut_but_not_confused() {
     let long = "word ".repeat(1000);
     let mut skeletoniser = Skeletoniser::new();

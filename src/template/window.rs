@@ -67,10 +67,12 @@ impl Window {
         let end = self.start + blanks.trailing_zeros() as usize;
         match places {
             0 => Glance::Nothing,
+            // It goes on behind the window.
+            _ if blanks == 0 => Glance::Other { places },
             _ if (self.marks | self.digits) & places == 0 => {
                 Glance::Letters { end, is_hexadecimal: self.letters & places == 0 }
             }
-            _ if !self.digits & places == 0 && blanks != 0 => Glance::Digits { end },
+            _ if !self.digits & places == 0 => Glance::Digits { end },
             _ => Glance::Other { places },
         }
     }
