@@ -1,4 +1,4 @@
-//! The clocks: one that runs on, for all that waits, and the wall clock, for the past.
+//! The clocks: one that runs on, for all that waits, and the wall clock, for the past and for whoever waits by it.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ pub fn uptime_ms() -> i64 {
     i64::try_from(uptime().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The wall clock, in milliseconds since 1970. Only who has to do with the past looks at it.
+/// The wall clock, in milliseconds since 1970. Only who has to do with the past looks at it, and [`SetBack`].
 pub fn wall_clock_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

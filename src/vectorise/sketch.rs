@@ -111,6 +111,7 @@ impl Sketch {
                 *counted += count;
                 return;
             }
+            // Where room was made, more keys than one are to come.
             Counts::Any(counts) if counts.capacity() == 0 => {
                 self.0 = Counts::One([(key, count)]);
                 return;

@@ -33,16 +33,18 @@ const LOOKS_MIN: u32 = 2;
 /// Where a visit does not help, the next one waits for twice as many looks, but for no more than these.
 const LOOKS_MAX: u32 = 64;
 
-/// After looks that failed in a row so many are left out at most: `rd_kafka_list_groups` asks every broker, and while one is away it takes the whole time-out and
-/// loses some memory each time (what was found of the others, which rdkafka 0.39 does not free).
+/// So many looks are left out at most after some that failed: `rd_kafka_list_groups` asks every broker, and while one is away it takes the whole
+/// time-out and loses some memory each time (what was found of the others, which rdkafka 0.39 does not free).
 const LEFT_OUT_MAX: u32 = 15;
 
 /// Looks at the groups of the observers and of the judges.
 pub struct Unassigned {
     config: Config,
     groups: [Group; 2],
-    /// How many looks are still to be left out, and how many were the last time.
-    left_out: (u32, u32),
+    /// How many looks are still to be left out.
+    left_out: u32,
+    /// How many were to be after the last look: more after each that failed.
+    pause: u32,
 }
 
 /// A group, and what nobody in it was given.
@@ -76,14 +78,14 @@ impl Unassigned {
             topics: some(&[kafka.topic("tallies")]),
             missed: Missed::default(),
         };
-        Self { config: config.clone(), groups: [observers, judges], left_out: (0, 0) }
+        Self { config: config.clone(), groups: [observers, judges], left_out: 0, pause: 0 }
     }
 
     /// Looks at both groups, and has one assign anew where that is needed and it is for us to do. `inputs` says how many
     /// partitions the input topics have by now. Takes milliseconds, or as long as a rebalance.
     pub fn look(&mut self, client: &Client, inputs: &Topics, stop: &Stop) {
-        if self.left_out.0 > 0 {
-            self.left_out.0 -= 1;
+        if self.left_out > 0 {
+            self.left_out -= 1;
             return;
         }
         let mut has_failed = false;
@@ -108,8 +110,8 @@ impl Unassigned {
                 warn!(group = name, reason = describe(&error), "joining for a moment");
             }
         }
-        let left_out = if has_failed { (self.left_out.1 * 2 + 1).min(LEFT_OUT_MAX) } else { 0 };
-        self.left_out = (left_out, left_out);
+        self.pause = if has_failed { (self.pause * 2 + 1).min(LEFT_OUT_MAX) } else { 0 };
+        self.left_out = self.pause;
     }
 }
 
@@ -146,12 +148,18 @@ impl Group {
 }
 
 /// What nobody was given, look after look.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Missed {
     partitions: BTreeSet<Partition>,
+    /// At how many looks in a row, and how many it takes.
     looks: u32,
-    /// How many looks in a row it takes now; `None` before the first visit.
-    patience: Option<u32>,
+    patience: u32,
+}
+
+impl Default for Missed {
+    fn default() -> Self {
+        Self { partitions: BTreeSet::new(), looks: 0, patience: LOOKS_MIN }
+    }
 }
 
 impl Missed {
@@ -165,19 +173,16 @@ impl Missed {
             *self = Self::default();
             return BTreeSet::new();
         }
-        let is_new = self.partitions.is_disjoint(&missing);
         self.partitions.retain(|partition| missing.contains(partition));
-        if is_new {
-            self.looks = 0;
-            self.partitions = missing;
+        if self.partitions.is_empty() {
+            *self = Self { partitions: missing, ..Self::default() };
         }
         self.looks += 1;
-        let patience = self.patience.unwrap_or(LOOKS_MIN);
-        if self.looks < patience {
+        if self.looks < self.patience {
             return BTreeSet::new();
         }
         self.looks = 0;
-        self.patience = Some((patience * 2).min(LOOKS_MAX));
+        self.patience = (self.patience * 2).min(LOOKS_MAX);
         self.partitions.clone()
     }
 }

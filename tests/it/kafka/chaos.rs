@@ -60,7 +60,8 @@ fn destruction_changes_no_byte_of_what_is_published() {
                 began.elapsed().as_secs()
             ),
             Err(failure) => {
-                let names = [round.setup.topic.as_str(), &round.setup.prefix, "__transaction_state"];
+                let names =
+                    [round.setup.topic.as_str(), &round.setup.prefix, "__transaction_state", "__consumer_offsets"];
                 broker.testify(&names, &round.evidence);
                 eprintln!(
                     "FAILED with seed {}: `tests/chaos --kills {} --seed {}` runs it again; the logs are in {}",

@@ -14,8 +14,8 @@ const STRIDE: i64 = 2_000;
 const SECONDS: i64 = 900;
 const YEAR_MS: i64 = 365 * 86_400_000;
 
-/// The events of all services that are not hostile, as JSON (new ones of a flood are counted as [`OTHER_SERVICES`]), where these lines are written before each line of the recording, given
-/// its index and its time.
+/// The events of all services that are not hostile, as JSON, where these lines are written before each line of the recording, given
+/// its index and its time. Those that are counted as [`OTHER_SERVICES`] are hostile, too.
 fn events(hostile: impl Fn(i64, i64) -> Vec<String>) -> Vec<String> {
     let partition = Partition::new(Topic::new("logs"), 0);
     let (mut chain, mut messages) = (Chain::new(Format::Auto, 5_000), Vec::new());

@@ -1,0 +1,172 @@
+//! Headers as real programs write them.
+
+use super::*;
+
+/// Lines as real programs write them: the message, the level and the host that are to be found, at 08:01:24 or unknown.
+const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
+    // Ceph, GlusterFS, Trino, Consul
+    (
+        "2026-11-23T08:01:24.789+0000 7f1234567890  0 log_channel(cluster) log [DBG] : pgmap v123",
+        "log_channel(cluster) log [DBG] : pgmap v123",
+        Level::Info,
+        None,
+    ),
+    ("2026-11-23T08:01:24.789+0000 7f12345ab891 -1 osd.1 123 no reply", "osd.1 123 no reply", Level::Error, None),
+    ("2026-11-23 08:01:24.789 7f12345ab891 20 osd.1 123 no reply", "osd.1 123 no reply", Level::Debug, None),
+    ("2026-11-23 08:01:24.789 7f12345ab891 21 items", "7f12345ab891 21 items", Level::Info, None),
+    ("2026-11-23 08:01:24.789 751234567891 3 items", "751234567891 3 items", Level::Info, None),
+    (
+        "[2026-11-23 08:01:24.789012 +0000] E [MSGID: 114031] [client-rpc-fops.c:1516:client3_3_lookup_cbk] 0-vol0: failed",
+        "0-vol0: failed",
+        Level::Error,
+        None,
+    ),
+    (
+        "[2026-11-23 08:01:24.789012] W [socket.c:774:__socket_rwv] 0-management: gone",
+        "0-management: gone",
+        Level::Warn,
+        None,
+    ),
+    ("[2026-11-23 08:01:24.789012] W [no place] gone", "W [no place] gone", Level::Info, None),
+    (
+        "2026-11-23T08:01:24.789Z\tINFO\tquery-execution-5\tio.trino.event.QueryMonitor\tTIMELINE: query 7",
+        "TIMELINE: query 7",
+        Level::Info,
+        None,
+    ),
+    (
+        "2026-11-23T08:01:24.789Z\tWARN\thttp-worker-112\tio.trino.security.Authenticator\tdenied",
+        "denied",
+        Level::Warn,
+        None,
+    ),
+    ("2026-11-23T08:01:24.789Z\tINFO\tcart\tadded 7", "added 7", Level::Info, None),
+    (
+        "2026-11-23T08:01:24.789Z [WARN]  agent.server.serf.lan: serf: Failed to rejoin",
+        "serf: Failed to rejoin",
+        Level::Warn,
+        None,
+    ),
+    // log4j, logback, Spring, Tomcat, java.util.logging, Hadoop, Spark
+    ("2026-11-23 08:01:24,978 WARN [main] org.apache.hadoop.v2.App: low memory", "low memory", Level::Warn, None),
+    (
+        "2026-11-23 08:01:24.1  INFO 1 --- [   main] o.s.b.TomcatServer  : started on 80",
+        "started on 80",
+        Level::Info,
+        None,
+    ),
+    (
+        "2026-11-23 08:01:24,747 - ERROR  [Q[myid=1]/0:0:0:0:2181:F@774] - Timed out: 3",
+        "Timed out: 3",
+        Level::Error,
+        None,
+    ),
+    ("23-Nov-2026 08:01:24.123 SEVERE [main] a.b.Catalina: x failed", "x failed", Level::Error, None),
+    ("26/11/23 08:01:24 INFO executor.Backend: Registered handlers", "Registered handlers", Level::Info, None),
+    ("261123 080124 148 INFO dfs.DataNode$Responder: block 1 done", "block 1 done", Level::Info, None),
+    ("08:01:24.123 [main] DEBUG c.e.App - started", "started", Level::Debug, None),
+    // Python, Ruby, Go, Rust
+    ("WARNING:django.request:Not found", "Not found", Level::Warn, None),
+    ("2026-11-23 08:01:24 - app.mod - ERROR - no luck", "no luck", Level::Error, None),
+    ("2026-11-23 08:01:24.123 | DEBUG    | shop.cart:add:12 - added", "added", Level::Debug, None),
+    ("E, [2026-11-23T08:01:24.123456 #1234] ERROR -- : x failed", "x failed", Level::Error, None),
+    ("2026/11/23 08:01:24 main.go:12: listening", "listening", Level::Info, None),
+    ("2026-11-23T08:01:24.123Z\terror\tcart\tcart/server.go:71\tno stock", "no stock", Level::Error, None),
+    ("W1123 08:01:24.123456    1234 controller.go:123] slow sync", "slow sync", Level::Warn, None),
+    ("[2026-11-23T08:01:24Z WARN  shop::cart] no stock", "no stock", Level::Warn, None),
+    ("2026-11-23T08:01:24.123Z  WARN shop::cart: no stock", "no stock", Level::Warn, None),
+    // Servers
+    ("2026/11/23 08:01:24 [warn] 31#31: *12 upstream is slow", "upstream is slow", Level::Warn, None),
+    (
+        "2026-11-23 08:01:24.702 UTC [2173] postgres@shop FATAL:  too many clients",
+        "too many clients",
+        Level::Fatal,
+        None,
+    ),
+    ("2198:M 23 Nov 2026 08:01:24.230 # out of memory", "out of memory", Level::Warn, None),
+    ("2026-11-23T08:01:24.000+0000 W NETWORK  [conn1] slow", "slow", Level::Warn, None),
+    (
+        "INFO:     127.0.0.1:1234 - \"GET / HTTP/1.1\" 200 OK",
+        "127.0.0.1:1234 - \"GET / HTTP/1.1\" 200 OK",
+        Level::Info,
+        None,
+    ),
+    // syslog, journald, the kernel
+    ("Nov 23 08:01:24 web01 sshd(pam_unix)[19939]: session closed", "session closed", Level::Info, Some("web01")),
+    ("Nov 23 08:01:24 mac com.a.b[1] (com.c.d[125]): exited", "exited", Level::Info, Some("mac")),
+    ("2026-11-23T09:01:24+01:00 web01 sshd[12]: accepted", "accepted", Level::Info, Some("web01")),
+    ("<27>1 2026-11-23T08:01:24Z web01 app 8 ID1 [a@1 b=\"c\"][d] x", "x", Level::Error, Some("web01")),
+    ("Nov 23 08:01:24 web01 kernel: [ 1234.567890] usb 1-1: new", "usb 1-1: new", Level::Info, Some("web01")),
+    ("[ 1234.567890] usb 1-1: new", "usb 1-1: new", Level::Info, None),
+    // telephones, Windows, supercomputers, containers
+    ("11-23 08:01:24.811  1702  2395 E WindowManager: no window", "no window", Level::Error, None),
+    ("2026-11-23 08:01:24, Info                  CBS    Loaded stack", "Loaded stack", Level::Info, None),
+    ("20261123-8:1:24:606|Step_LSC|30002312|onStep 3", "onStep 3", Level::Info, None),
+    ("- 1795420884 2026.11.23 R02-M1 2026-11-23-01.01.24.67 R02-M1 RAS KERNEL FATAL x", "x", Level::Fatal, None),
+    ("- 1795420884 2026.11.23 dn2 Nov 23 09:01:24 dn2/dn2 crond[2]: x", "x", Level::Info, Some("dn2/dn2")),
+    ("web_1  | 2026-11-23 08:01:24 ERROR x failed", "x failed", Level::Error, None),
+    // Pairs of key and value
+    ("time=2026-11-23T08:01:24.1Z level=WARN msg=\"no stock\" item=7", "msg=\"no stock\" item=7", Level::Warn, None),
+    ("level=error ts=1795420884.1 caller=main.go:12 msg=refused", "msg=refused", Level::Error, None),
+    ("time=\"2026-11-23T08:01:24Z\" level=info msg=x", "msg=x", Level::Info, None),
+    ("time=3 ms level=low", "time=3 ms level=low", Level::Info, None),
+    ("t=5 level=error msg=x", "t=5 level=error msg=x", Level::Error, None),
+    ("user=7 level=warn msg=x", "user=7 level=warn msg=x", Level::Warn, None),
+    ("source=a caller=b c", "source=a caller=b c", Level::Info, None),
+    // Classes with the number of a line
+    ("- 2026-11-23 08:01:24,938 [main] WARN  o.a.i.ConfigNode:105 - low memory", "low memory", Level::Warn, None),
+    ("08:01:24.807 INFO  u.c.UserController#48 TraceID: 5 x", "TraceID: 5 x", Level::Info, None),
+    // Level and thread before the stamp
+    ("INFO  [main] 2026-11-23 08:01:24,771 Gossiper.java:22 - No backlog", "No backlog", Level::Info, None),
+    ("ERROR 2026-11-23 08:01:24 x failed", "x failed", Level::Error, None),
+    // A letter and a component; the number of a thread and a note; a process of Erlang; a method without a separator
+    ("2026-11-23 08:01:24.700123 W | rafthttp: peer 7 is gone", "peer 7 is gone", Level::Warn, None),
+    ("2026-11-23T08:01:24.700123Z 8 [Note] Access denied", "Access denied", Level::Info, None),
+    ("2026-11-23 08:01:24.700 [warning] <0.2375.628> closing it", "closing it", Level::Warn, None),
+    (
+        "23-Nov-2026 08:01:24.112 INFO [main] org.apache.catalina.startup.Catalina.start Server startup in [27] ms",
+        "Server startup in [27] ms",
+        Level::Info,
+        None,
+    ),
+    // A connection without names, a source in braces, a padded logger with an empty context
+    (
+        "2026-11-23 08:01:24.224 UTC [99] [unknown]@[unknown] LOG:  connection received",
+        "connection received",
+        Level::Info,
+        None,
+    ),
+    ("[2026-11-23 08:01:24,999] {scheduler.py:12} INFO - Poking for a key", "Poking for a key", Level::Info, None),
+    (
+        "2026-11-23 08:01:24,700 INFO  org.apache.flink.runtime.ExecutionGraph    [] - Deploying it",
+        "Deploying it",
+        Level::Info,
+        None,
+    ),
+    // What is no header stays.
+    (
+        "2026-11-23 08:01:24 INFO [main] a.b.c.ParseException was thrown",
+        "a.b.c.ParseException was thrown",
+        Level::Info,
+        None,
+    ),
+    ("2026-11-23 08:01:24 INFO <empty> was read", "<empty> was read", Level::Info, None),
+    ("INFO 1795420884 of 7", "1795420884 of 7", Level::Info, None),
+    ("2026-11-23 08:01:24 Started - 5 jobs", "Started - 5 jobs", Level::Info, None),
+    ("2026-11-23 08:01:24 Received ERROR from x", "Received ERROR from x", Level::Error, None),
+    ("2026-11-23 08:01:24 db.example.com:5432 is down", "db.example.com:5432 is down", Level::Info, None),
+    ("2026-11-23 08:01:24 GET /a took 3 ms", "GET /a took 3 ms", Level::Info, None),
+    ("2026-11-23 08:01:24 [1] [2]", "[2]", Level::Info, None),
+    ("64 bytes from 10.0.0.1: icmp_seq=1", "64 bytes from 10.0.0.1: icmp_seq=1", Level::Info, None),
+    ("WARN", "WARN", Level::Warn, None),
+];
+
+#[test]
+fn headers_of_real_programs_come_off() {
+    for (line, message, level, host) in HEADERS {
+        with_line(line, |decoded| {
+            assert_eq!((decoded.message, decoded.level, decoded.host), (*message, *level, *host), "{line}");
+            assert!(decoded.time.is_none_or(|time| time.0 / 1000 == 1_795_420_884), "{line}: {:?}", decoded.time);
+        });
+    }
+}
