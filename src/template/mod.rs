@@ -38,6 +38,7 @@ mod quoted;
 mod reader;
 mod shown;
 mod skeleton;
+mod variant;
 mod window;
 mod word;
 mod writer;
