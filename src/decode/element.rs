@@ -106,6 +106,19 @@ impl Word<'_> {
         self.classes & !classes == 0
     }
 
+    /// Whether a text begins with this word, of which it is known that it stands in the same line, and as a word, not as a group.
+    pub(super) fn is_first_of(&self, text: &str) -> bool {
+        text.len() == self.text.len() + self.rest.len() && !matches!(text.as_bytes(), [b'[' | b'{' | b'(' | b'<', ..])
+    }
+
+    /// Whether it is a word of letters, like most, behind which neither a blank nor a dash nor a tab follows on one blank: no name of a header,
+    /// at first sight.
+    #[inline]
+    pub(super) fn is_prose(&self) -> bool {
+        self.is_of(class::LOWER | class::UPPER)
+            && matches!(self.rest.as_bytes(), [] | [b' '] | [b' ', b'!'..=b',' | b'.'..=b'~', ..])
+    }
+
     /// Whether it is a word of capitals, such as the name of a component.
     pub(super) fn is_component(&self) -> bool {
         self.text.len() > 1 && self.is_of(class::UPPER)
