@@ -13,14 +13,14 @@ use wide::{i8x16, u8x16};
 /// The bytes of a block.
 pub(crate) const BLOCK_BYTES: usize = 64;
 /// The bytes of a lane.
-const LANE_BYTES: usize = 16;
+pub(crate) const LANE_BYTES: usize = 16;
 
 /// Sixty-four bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Block([Lane; BLOCK_BYTES / LANE_BYTES]);
 
 impl Block {
-    /// The bytes from `start` on; where there are fewer, zeros follow.
+    /// The bytes from `start` on; where there are fewer, blanks follow.
     #[inline]
     pub(crate) fn of(bytes: &[u8], start: usize) -> Self {
         let rest = bytes.get(start..).unwrap_or_default();
@@ -31,7 +31,7 @@ impl Block {
     }
 
     fn from_few(rest: &[u8]) -> Self {
-        let mut padded = [0; BLOCK_BYTES];
+        let mut padded = [b' '; BLOCK_BYTES];
         if let Some(place) = padded.get_mut(..rest.len()) {
             place.copy_from_slice(rest);
         }
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     fn plainly(bytes: &[u8], holds: impl Fn(u8) -> bool) -> u64 {
-        let padded = bytes.iter().copied().chain(std::iter::repeat(0)).take(BLOCK_BYTES);
+        let padded = bytes.iter().copied().chain(std::iter::repeat(b' ')).take(BLOCK_BYTES);
         padded.enumerate().fold(0, |places, (at, byte)| places | u64::from(holds(byte)) << at)
     }
 
