@@ -400,7 +400,7 @@ fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
         let gap = Gap { without: skeleton.id, position };
         let (hash, look, behind) =
             (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?, text.get(end..)?));
-        Some(Variant { gap, text: Arc::from(skeleton.text), word: hash, look, behind })
+        Some(Variant { gap, text: Arc::from(skeleton.text()), word: hash, look, behind })
     };
     (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()
 }
