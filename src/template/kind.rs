@@ -98,6 +98,10 @@ pub(super) fn at_first_sight(first: u8, last: u8, length: usize, classes: u16) -
         return Sight::Unclear;
     }
     if classes & DIGIT != 0 {
+        // Whatever it begins with: units that are hexadecimal digits are these.
+        if classes == DIGIT | HEX_LETTER && !matches!(last, b'b' | b'd' | b'B') {
+            return Sight::Variable(ParameterKind::Hexadecimal);
+        }
         // Neither a number nor a time, and without joints and points; perhaps a UUID.
         let is_plain = first.is_ascii_alphabetic() && last.is_ascii_alphanumeric() && classes & ROW == 0;
         return match classes & (LETTER | MARK) {

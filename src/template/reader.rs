@@ -2,7 +2,7 @@
 
 use super::buffers::Buffers;
 use super::class::{AT, BLANK, COLON, DIGIT, END, MARK, ROW, SLASH, WORD, class};
-use super::kind::{ParameterKind, Sight, UNIT_BYTES_MAX, at_first_sight, is_literal, kind};
+use super::kind::{ParameterKind, Sight, UNIT_BYTES_MAX, at_first_sight, is_literal, is_unit, kind};
 use super::masks::Masked;
 use super::number::end_of_groups;
 use super::window::{Ahead, Token, Window};
@@ -83,7 +83,11 @@ impl<'l, 's> Reader<'l, 's> {
     #[inline(always)]
     fn letters(&mut self, start: usize, mut ahead: Ahead) -> Option<usize> {
         let mut end = self.window.place(ahead.blank());
-        if !self.is_literal(start, end, ahead.places()) | self.may_vary(start, end - start) {
+        if !self.is_literal(start, end, ahead.places()) | self.is_value(start) {
+            return None;
+        }
+        // Many a short word stands behind a variable, and few of them are units.
+        if self.to.follows_variable() && end - start <= UNIT_BYTES_MAX && is_unit(self.range(start, end)) {
             return None;
         }
         while let Some(behind) = ahead.behind() {
@@ -162,7 +166,10 @@ impl<'l, 's> Reader<'l, 's> {
     fn token(&mut self, start: usize, first: u8, token: Token) -> usize {
         let Token { end, classes, .. } = token;
         let length = end - start;
-        let end = if classes == DIGIT {
+        let end = if length == 1 && classes & !(MARK | COLON | ROW) == 0 {
+            self.mark(start, first);
+            end
+        } else if classes == DIGIT {
             let end = end_of_groups(self.bytes, start, end);
             self.to.variable(ParameterKind::Number, start, end);
             end
@@ -174,17 +181,23 @@ impl<'l, 's> Reader<'l, 's> {
                     end
                 }
                 Sight::Literal if !self.may_vary(start, length) => {
-                    if length == 1 && classes & MARK != 0 {
-                        self.to.punctuation(start, first);
-                    } else {
-                        self.to.literal(start, end);
-                    }
+                    self.to.literal(start, end);
                     end
                 }
                 _ => self.strange_token(start, token),
             }
         };
         self.blank_behind(end)
+    }
+
+    /// Takes a mark or a colon that is a token.
+    fn mark(&mut self, at: usize, byte: u8) {
+        if byte == b'-' && self.value_start == at && self.may_vary(at, 1) {
+            // `user=-`: a value that is not there.
+            self.to.variable(ParameterKind::Word, at, at + 1);
+        } else {
+            self.to.punctuation(at, byte);
+        }
     }
 
     /// Whether what stands before a word without digits makes it a variable: a key, or a number of which it is the unit.
