@@ -89,6 +89,18 @@ pub(crate) fn has_any(bytes: &[u8], holds: impl Fn(Lane) -> Mask) -> bool {
 pub(crate) struct Lane(u8x16);
 
 impl Lane {
+    /// The first sixteen of these bytes; `None` where there are fewer.
+    #[inline]
+    pub(crate) fn first(bytes: &[u8]) -> Option<Self> {
+        bytes.first_chunk().copied().map(Self::from_bytes)
+    }
+
+    /// Of which bytes this holds, a bit for each, the lowest for the first.
+    #[inline]
+    pub(crate) fn places(self, holds: impl Fn(Self) -> Mask) -> u32 {
+        holds(self).bits()
+    }
+
     #[inline]
     fn from_bytes(bytes: [u8; LANE_BYTES]) -> Self {
         Self(u8x16::from(bytes))

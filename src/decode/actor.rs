@@ -2,7 +2,8 @@
 
 use crate::record::Level;
 
-use super::element::{Element, Word, behind_source_line, class, group, next, word};
+use super::element::{Element, behind_source_line, group, next};
+use super::word::{Word, class, word};
 
 /// What follows the identity of a process of Erlang.
 pub(super) fn behind_process(text: &str) -> Option<&str> {

@@ -15,13 +15,13 @@ use crate::record::{Level, StreamTime};
 
 use super::actor::{behind_ceph, behind_gluster_id, behind_method, behind_process, is_connection, is_tabbed_thread};
 use super::element::{
-    Element, Word, behind_logger, behind_source_line, class, group, is_class_line, is_of_header, next,
-    strip_separators, word,
+    Element, behind_logger, behind_source_line, group, is_class_line, is_of_header, next, strip_separators,
 };
 use super::level;
 use super::logfmt;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
+use super::word::{Word, class, word};
 
 /// How many elements are looked at for the level.
 const BEFORE_LEVEL_MAX: usize = 6;

@@ -27,6 +27,7 @@ mod prefix;
 mod stamp;
 mod text;
 mod transport;
+mod word;
 
 #[cfg(test)]
 mod tests;
