@@ -164,6 +164,9 @@ fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) ->
 /// The level that the word says with which `rest` begins.
 fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Through<'a>> {
     let after = word.rest;
+    if word.has(class::NAME & !(class::LOWER | class::UPPER | class::MIXED | class::COLON)) && !word.has(class::COLON) {
+        return None;
+    }
     if word.has(class::COLON)
         && let Some(colon) = word.text.bytes().position(|byte| byte == b':')
         && let Some((head, tail)) = word.text.split_at_checked(colon)

@@ -119,8 +119,7 @@ pub(super) fn of_text(line: &str) -> Option<Level> {
 /// The level of a message without its header: that of an access log's status, or what its text says.
 pub(super) fn of_message(message: &str) -> Option<Level> {
     let near = Near::of(message.as_bytes());
-    // The stamp of an access log stands in brackets.
-    let access = if near.brackets == 0 { None } else { super::stamp::access_log(message) };
+    let access = if near.has_stamp(message) { super::stamp::access_log(message) } else { None };
     access.and_then(|stamp| of_access(stamp.rest)).or_else(|| near.level(message))
 }
 
@@ -130,8 +129,9 @@ struct Near {
     first: u64,
     /// Those of the block that begins there.
     second: u64,
-    /// Opening brackets among them.
-    brackets: u64,
+    /// The opening brackets among them.
+    first_brackets: u64,
+    second_brackets: u64,
 }
 
 /// Where the second block begins, in bytes.
@@ -139,12 +139,25 @@ const SECOND: usize = BLOCK_BYTES - 2;
 
 impl Near {
     fn of(line: &[u8]) -> Self {
-        let (first, brackets) = signs(line, 0, SECOND);
-        if line.len() <= SECOND {
-            return Self { first, second: 0, brackets };
-        }
-        let (second, more) = signs(line, SECOND, SEARCH_BYTES);
-        Self { first, second, brackets: brackets | more }
+        let (first, first_brackets) = signs(line, 0, SECOND);
+        let is_short = line.len() <= SECOND;
+        let (second, second_brackets) = if is_short { (0, 0) } else { signs(line, SECOND, SEARCH_BYTES) };
+        Self { first, second, first_brackets, second_brackets }
+    }
+
+    /// Whether a stamp may stand in brackets, as in an access log.
+    fn has_stamp(&self, line: &str) -> bool {
+        let is_before_digit = |at: usize| line.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+        let has = |start: usize, mut brackets: u64| {
+            while brackets != 0 {
+                if is_before_digit(start + brackets.trailing_zeros() as usize) {
+                    return true;
+                }
+                brackets &= brackets - 1;
+            }
+            false
+        };
+        has(0, self.first_brackets) || has(SECOND, self.second_brackets)
     }
 
     fn level(&self, line: &str) -> Option<Level> {

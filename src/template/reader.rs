@@ -49,7 +49,7 @@ impl<'l, 's> Reader<'l, 's> {
 
     /// Reads on from here to the end of the bytes.
     fn read(&mut self, mut at: usize) {
-        self.window = Window::new(self.padded, at);
+        self.window.begin(self.padded, at);
         loop {
             let ahead = self.window.ahead(self.padded, at);
             let places = ahead.places();

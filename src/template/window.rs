@@ -65,17 +65,18 @@ pub(super) struct Token {
 }
 
 impl Window {
-    /// The window that begins here. What is behind the end of the bytes is blank.
-    pub(super) fn new(bytes: &[u8], start: usize) -> Self {
+    /// Moves the window, so that it begins here. What is behind the end of the bytes is blank.
+    #[inline(never)]
+    pub(super) fn begin(&mut self, bytes: &[u8], start: usize) {
         let block = Block::of(bytes, start);
-        let digits = block.places(|lane| lane.within(b'0', b'9'));
-        let hex_letters = block.places(|lane| lane.lowered().within(b'a', b'f'));
-        let letters = block.places(|lane| lane.lowered().within(b'g', b'z') | lane.beyond_ascii());
-        let blanks = block.places(|lane| lane.equal(b' '));
-        let strange = !(hex_letters | letters | blanks);
-        let marks = strange & !digits;
-        let rows = marks & (marks >> 1) & (marks >> 2);
-        Self { start, digits, hex_letters, letters, blanks, marks, strange, rows }
+        self.start = start;
+        self.digits = block.places(|lane| lane.within(b'0', b'9'));
+        self.hex_letters = block.places(|lane| lane.lowered().within(b'a', b'f'));
+        self.letters = block.places(|lane| lane.lowered().within(b'g', b'z') | lane.beyond_ascii());
+        self.blanks = block.places(|lane| lane.equal(b' '));
+        self.strange = !(self.hex_letters | self.letters | self.blanks);
+        self.marks = self.strange & !self.digits;
+        self.rows = self.marks & (self.marks >> 1) & (self.marks >> 2);
     }
 
     /// What begins here. The window moves if it must.
@@ -87,7 +88,7 @@ impl Window {
         if blanks != 0 {
             return Ahead { first, blanks };
         }
-        *self = Self::new(bytes, at);
+        self.begin(bytes, at);
         Ahead { first: 1, blanks: self.blanks }
     }
 
@@ -193,7 +194,9 @@ fn long(bytes: &[u8], start: usize) -> Token {
 /// The marks, colons and slashes among the 64 bytes from `start` on, as far as `end`.
 #[cold]
 fn marks_from(bytes: &[u8], start: usize, end: usize) -> u64 {
-    Window::new(bytes.get(..end).unwrap_or(bytes), start).marks
+    let mut window = Window::default();
+    window.begin(bytes.get(..end).unwrap_or(bytes), start);
+    window.marks
 }
 
 /// Marks and their places, see [`Window::marks`].
@@ -236,7 +239,8 @@ mod tests {
 
     /// All tokens of a text; a row may be found where there is none, but not the other way round.
     fn check(bytes: &[u8]) {
-        let (mut window, mut at) = (Window::new(bytes, 0), 0);
+        let (mut window, mut at) = (Window::default(), 0);
+        window.begin(bytes, 0);
         while at < bytes.len() {
             let ahead = window.ahead(bytes, at);
             let is_ended = ahead.blank() != 0;
