@@ -161,3 +161,8 @@ pub trait Log {
     /// Leaves the group, after the last commit.
     fn leave(&mut self);
 }
+
+/// Partitions as a message names them.
+pub(super) fn listed(partitions: &[Partition]) -> String {
+    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}

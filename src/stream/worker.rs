@@ -11,7 +11,7 @@ use std::time::Duration;
 use metrics::{Histogram, counter, histogram};
 use tracing::{debug, error, info, warn};
 
-use super::log::{CommitError, Incoming, Log, Rebalance, Transaction};
+use super::log::{CommitError, Incoming, Log, Rebalance, Transaction, listed};
 use super::task::Task;
 use crate::ops::Stop;
 use crate::record::{Offset, Partition};
@@ -299,10 +299,6 @@ fn take<T: Task>(
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no text").chars().take(PANIC_CHARS_MAX).collect()
-}
-
-fn listed(partitions: &[Partition]) -> String {
-    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

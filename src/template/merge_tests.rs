@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::template::skeleton::Skeletoniser;
 
 fn id(text: &str) -> TemplateId {
     Skeletoniser::new().skeletonise(text).id

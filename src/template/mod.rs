@@ -40,6 +40,7 @@ mod quoted;
 mod reader;
 mod shown;
 mod skeleton;
+mod variant;
 mod window;
 mod word;
 mod writer;

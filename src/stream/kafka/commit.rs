@@ -1,10 +1,12 @@
 //! The steps of a commit as librdkafka takes them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tracing::warn;
 
 use super::log::{KafkaLog, QUERY_TIMEOUT};
 use super::producer::Transactions;
@@ -13,7 +15,7 @@ use crate::config::Kafka;
 use crate::publish::{Destination, OutputRecord};
 use crate::record::{Offset, Partition};
 use crate::stream::commit::{Connection, Failure};
-use crate::stream::log::{CommitError, Committed, Transaction};
+use crate::stream::log::{CommitError, Committed, Transaction, listed};
 
 impl Connection for KafkaLog {
     fn is_assigned(&self, partition: &Partition) -> bool {
@@ -58,7 +60,14 @@ impl Connection for KafkaLog {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.consumer.committed_offsets(list, QUERY_TIMEOUT).map_err(|error| self.broken(&error))?;
+        let answer = match self.consumer.committed_offsets(list.clone(), QUERY_TIMEOUT) {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => {
+                self.forget_pending(partitions)?;
+                self.consumer.committed_offsets(list, QUERY_TIMEOUT)
+            }
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| self.broken(&error))?;
         let found = partitions.iter().map(|partition| {
             let element = answer.find_partition(partition.topic.name(), partition.number);
             let committed = element.and_then(|element| match element.offset() {
@@ -96,6 +105,33 @@ impl Connection for KafkaLog {
 
     fn wait(&mut self, duration: Duration) {
         std::thread::sleep(duration);
+    }
+}
+
+impl KafkaLog {
+    /// Frees these partitions of offsets that are pending though their transaction has ended.
+    ///
+    /// Brokers do not tell what is committed of a partition while a transaction that sent offsets of it is open, which is for
+    /// [`super::producer::TRANSACTION_TIMEOUT`] at most. A request that is read after the end of its transaction opens one whose end never comes,
+    /// where a broker does not verify it (KIP-890). If our own producer did that, its next transaction ends it; and that one waits for the answer.
+    fn forget_pending(&self, partitions: &[Partition]) -> Result<(), CommitError> {
+        let (Some(transactions), Some(group)) = (&self.transactions, self.consumer.group_metadata()) else {
+            return Err(CommitError::Broken("not told what is committed".to_owned()));
+        };
+        warn!(partitions = %listed(partitions), "not told what is committed, as if a transaction that has ended were open: aborting one");
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            // Which offset does not matter, for it is never committed.
+            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(0))
+                .map_err(|error| self.broken(&error))?;
+        }
+        transactions
+            .forget_pending(&list, &Arc::new(group))
+            .map_err(|failure| CommitError::Broken(format!("not told what is committed: {failure:?}")))?;
+        if transactions.may_have_stragglers() {
+            return Err(CommitError::Broken("a connection broke while a transaction was aborted".to_owned()));
+        }
+        Ok(())
     }
 }
 

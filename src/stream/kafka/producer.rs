@@ -145,6 +145,20 @@ impl Transactions {
         sent
     }
 
+    /// Has the group's coordinator forget offsets that it still takes for those of an open transaction of this producer.
+    ///
+    /// An end of a transaction with offsets in it is the only thing that makes it forget them, so one is begun and aborted.
+    pub(super) fn forget_pending(
+        &self,
+        offsets: &TopicPartitionList,
+        group: &Arc<ConsumerGroupMetadata>,
+    ) -> Result<(), Failure> {
+        self.begun_at.set(Instant::now());
+        self.deliver(&[], |_| String::new())?;
+        let sent = self.retry("offsets", &[], || self.send_offsets(offsets.clone(), Arc::clone(group)));
+        self.abort().and(sent)
+    }
+
     /// Begins a transaction and waits until the outputs are delivered in it.
     fn deliver(&self, outputs: &[OutputRecord], topic_of: impl Fn(&OutputRecord) -> String) -> Result<(), Failure> {
         self.producer.begin_transaction().map_err(|error| Failure::Doubt(format!("begin: {}", describe(&error))))?;

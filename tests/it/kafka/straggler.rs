@@ -40,6 +40,35 @@ fn a_commit_that_is_read_late_does_not_commit_the_next_transaction() {
     ledger::assert_no_open_transaction(&client, &setup);
 }
 
+/// A broker that does not verify transactions (before 3.6, or told not to) takes the late copy for the beginning of another one, whose end never
+/// comes: no member is told any more what is committed, until the next end of a transaction of this producer with offsets in it.
+#[test]
+fn offsets_that_are_read_late_do_not_block_the_group() {
+    let Scene { _broker, network, client, setup, through } =
+        Scene::with(1, "transaction.partition.verification.enable=false");
+    let mut instance = through.start("a");
+    instance.wait_until_ready();
+
+    let observer = format!("{}-a-0", setup.group);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| write_until(&is_over, &client, &setup.topic, 1));
+        let offsets = network.catch(Api::CommitOffsets, Side::Straggler, observer.as_bytes(), LIMIT).expect("offsets");
+        // Its second copy was answered, else there were no next transaction.
+        let next = network.catch(Api::Produce, Side::Request, observer.as_bytes(), LIMIT).expect("the next one");
+        drop(offsets);
+        std::thread::sleep(Duration::from_secs(1));
+        instance.kill();
+        drop(next);
+    });
+    let mut instance = setup.start("a");
+    setup.wait_until_judged(&client, LIMIT * 2);
+    ledger::assert_all_tallied(&client, &setup);
+    assert!(instance.stop().success());
+    ledger::assert_no_open_transaction(&client, &setup);
+}
+
 /// The group lets it in as another member, and librdkafka keeps what it was assigned as the first one, which others read by then.
 #[test]
 fn who_joins_too_late_commits_nothing_that_others_may_have_read() {
@@ -78,8 +107,14 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(partitions: i32) -> Self {
+        Self::with(partitions, "")
+    }
+
+    /// With these settings of the broker.
+    fn with(partitions: i32, properties: &str) -> Self {
         let proxy = Proxy::new();
-        let (broker, address) = (Broker::behind(proxy.address()), proxy.address().to_owned());
+        let address = proxy.address().to_owned();
+        let broker = Broker::with(&[("KAFKA_PROXY", &address), ("KAFKA_PROPERTIES", properties)]);
         let network = proxy.serve(broker.proxied());
         let client = Client::new(broker.bootstrap());
         let topic = unique("straggler");

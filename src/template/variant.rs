@@ -1,0 +1,148 @@
+//! A skeleton with each of its words left out in turn, and what can be said of the word by itself: what it looks like, and what
+//! stands before it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::class::{COLON, END, HEX_LETTER, LETTER, class, classes_of};
+use super::masks::{Masked, Masks};
+use super::quoted::is_state;
+use super::skeleton::{SKELETON_BYTES_MAX, Skeletoniser};
+use crate::record::TemplateId;
+
+/// How many words of a skeleton are left out in turn.
+pub(super) const WORDS_MAX: usize = 24;
+/// Words that must remain beside the one that is left out.
+const WORDS_KEPT_MIN: usize = 2;
+
+/// A skeleton with a word left out, and which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Gap {
+    pub(super) without: TemplateId,
+    pub(super) position: u8,
+}
+
+/// What a word looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Look {
+    /// A host, a package, a file, a setting: `a.b.example`, `max_open_files`, `web-api-prod`.
+    Identifier,
+    /// A constant, a state or an exception: `POST`, `Started`, `a.intent.SCREEN_ON`, `java.io.IOException`.
+    State,
+    /// Anything else.
+    Other,
+}
+
+impl Look {
+    fn of(word: &str) -> Self {
+        let inner = word.trim_matches(['.', '_', '-']);
+        // One hyphen joins plain words too: `read-only`.
+        let has_marks = inner.contains(['.', '_', '@', '$']) || inner.bytes().filter(|byte| *byte == b'-').count() > 1;
+        match word {
+            _ if word.rsplit('.').next().is_some_and(|last| is_state(last.as_bytes()))
+                || word.ends_with("Exception")
+                || word.ends_with("Error") =>
+            {
+                Self::State
+            }
+            _ if has_marks => Self::Identifier,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether more than half look like this.
+pub(super) fn mostly(look: Look, looks: &[Look]) -> bool {
+    looks.iter().filter(|other| **other == look).count() * 2 > looks.len()
+}
+
+/// A skeleton with one word left out.
+pub(super) struct Variant {
+    pub(super) gap: Gap,
+    pub(super) text: Arc<str>,
+    /// Hash of the word.
+    pub(super) word: u64,
+    pub(super) look: Look,
+    pub(super) behind: Behind,
+}
+
+/// What stands before a word. Behind some words follow names, and names need not be many, nor come once each, to be values:
+/// `session opened for user news`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// A noun that says whose name follows.
+    Noun,
+    /// `for` or `by`, or brackets around it: `(java)`.
+    Preposition,
+    /// Anything else.
+    Other,
+}
+
+impl Behind {
+    fn of(before: &str, after: &str) -> Self {
+        let Some(before) = before.strip_suffix(' ') else {
+            let is_alone = matches!(
+                (before.bytes().last(), after.bytes().next()),
+                (Some(b'('), Some(b')')) | (Some(b'['), Some(b']'))
+            );
+            return if is_alone { Self::Preposition } else { Self::Other };
+        };
+        let word = before.rsplit([' ', '(', '[', '"', '\'']).next().map(|word| word.trim_end_matches(':'));
+        match word {
+            Some("user" | "User" | "username" | "account" | "host" | "node" | "group" | "domain") => Self::Noun,
+            Some("device" | "dev" | "interface" | "volume" | "container" | "module" | "plugin" | "package") => {
+                Self::Noun
+            }
+            Some("database" | "db" | "table" | "queue" | "topic") => Self::Noun,
+            Some("for" | "by") => Self::Preposition,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The skeleton with each of its words left out in turn; none of one that was cut, or has too few words.
+pub(super) fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
+    let words = words(text, masks);
+    if words.len() <= WORDS_KEPT_MIN || text.len() >= SKELETON_BYTES_MAX {
+        return Vec::new();
+    }
+    let mut skeletoniser = Skeletoniser::with_masks(masks.clone());
+    let mut with_variable = String::new();
+    let variant = |(position, &(start, end)): (u8, &(usize, usize))| {
+        let word = text.get(start..end)?;
+        with_variable.clear();
+        with_variable.push_str(text.get(..start)?);
+        with_variable.push_str("<*>");
+        with_variable.push_str(text.get(end..)?);
+        let skeleton = skeletoniser.skeletonise_again(&with_variable);
+        let gap = Gap { without: skeleton.id, position };
+        let (hash, look, behind) =
+            (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?, text.get(end..)?));
+        Some(Variant { gap, text: Arc::from(skeleton.text()), word: hash, look, behind })
+    };
+    (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()
+}
+
+/// Where the words of a skeleton are: runs without blanks and delimiters that have a letter, but no names of masks.
+fn words(text: &str, masks: &Masks) -> Vec<(usize, usize)> {
+    let mut masked = Vec::new();
+    masks.find_placeholders(text, &mut masked);
+    let is_mask = |start: usize| masked.iter().any(|mask: &Masked| mask.range.contains(&start));
+    let bytes = text.as_bytes();
+    let mut words = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| class(*byte) & (END | COLON) != 0).unwrap_or(rest.len());
+        let run = rest.get(..length).unwrap_or_default();
+        let trailing = run.iter().rev().take_while(|byte| matches!(byte, b'.' | b'!' | b'?')).count();
+        let core = length - trailing.min(length.saturating_sub(1));
+        if classes_of(run) & (LETTER | HEX_LETTER) != 0 && !is_mask(at) {
+            words.push((at, at + core));
+        }
+        at += length + 1;
+    }
+    words
+}
