@@ -1,6 +1,6 @@
 //! Words of headers, and of which classes their bytes are.
 
-use crate::lanes::{Lane, Mask, position};
+use crate::lanes::{Block, Lane, Mask, position};
 
 use super::element::ELEMENT_BYTES_MAX;
 
@@ -121,23 +121,37 @@ impl Word<'_> {
 /// The word that a text begins with; `None` where it begins with a blank, or the word is too long.
 #[inline]
 pub(super) fn word(text: &str) -> Option<Word<'_>> {
-    let Some(lane) = Lane::first(text.as_bytes()) else { return word_of_any_length(text) };
-    match lane.places(is_blank) {
+    if let Some(lane) = Lane::first(text.as_bytes()) {
+        let places = |holds: fn(Lane) -> Mask| u64::from(lane.places(holds));
+        let blanks = places(is_blank);
+        if blanks != 0 {
+            return word_before(text, blanks, places);
+        }
+    }
+    longer_word(text)
+}
+
+/// As [`word`], for a word that is longer than a lane, or near the end of the text.
+fn longer_word(text: &str) -> Option<Word<'_>> {
+    let block = Block::of(text.as_bytes(), 0);
+    // Behind the end of the text there are blanks.
+    match block.places(is_blank) {
         0 => word_of_any_length(text),
-        blanks if blanks & 1 != 0 => None,
-        blanks => short_word(text, lane, blanks),
+        blanks => word_before(text, blanks, |holds| block.places(holds)),
     }
 }
 
-/// The word that a text begins with, of which this is the first lane, as far as the first of these blanks: no branch depends on how long it
-/// is, but on how many marks it has.
+/// The word before the first of these blanks. No branch depends on how long it is, but on how many marks it has.
 #[inline]
-fn short_word(text: &str, lane: Lane, blanks: u32) -> Option<Word<'_>> {
+fn word_before(text: &str, blanks: u64, places: impl Fn(fn(Lane) -> Mask) -> u64) -> Option<Word<'_>> {
     let word = blanks.wrapping_sub(1) & !blanks;
-    let lower = lane.places(|lane| lane.within(b'a', b'z')) & word;
-    let upper = lane.places(|lane| lane.within(b'A', b'Z')) & word;
-    let digits = lane.places(|lane| lane.within(b'0', b'9')) & word;
-    let of = |class: u16, places: u32| if places == 0 { 0 } else { class };
+    if word == 0 {
+        return None;
+    }
+    let lower = places(|lane| lane.within(b'a', b'z')) & word;
+    let upper = places(|lane| lane.within(b'A', b'Z')) & word;
+    let digits = places(|lane| lane.within(b'0', b'9')) & word;
+    let of = |class: u16, places: u64| if places == 0 { 0 } else { class };
     let mut classes = of(class::LOWER, lower) | of(class::UPPER, upper) | of(class::DIGIT, digits);
     classes |= of(class::MIXED, lower & (upper >> 1));
     let mut marks = word & !(lower | upper | digits);
@@ -180,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_short_word_is_as_one_of_any_length(text in "[a-zA-Z0-9é ./:_@$<>\\[*\t-]{0,24}[a-zA-Z0-9 .]{0,24}") {
+        fn a_short_word_is_as_one_of_any_length(text in "[a-zA-Z0-9é ./:_@$<>\\[*\t-]{0,24}[a-zA-Z0-9.]{0,50}[a-z \t]{0,24}") {
             prop_assert_eq!(word(&text), word_of_any_length(&text));
         }
     }
