@@ -13,14 +13,14 @@ use wide::{i8x16, u8x16};
 /// The bytes of a block.
 pub(crate) const BLOCK_BYTES: usize = 64;
 /// The bytes of a lane.
-const LANE_BYTES: usize = 16;
+pub(crate) const LANE_BYTES: usize = 16;
 
 /// Sixty-four bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Block([Lane; BLOCK_BYTES / LANE_BYTES]);
 
 impl Block {
-    /// The bytes from `start` on; where there are fewer, zeros follow.
+    /// The bytes from `start` on; where there are fewer, blanks follow.
     #[inline]
     pub(crate) fn of(bytes: &[u8], start: usize) -> Self {
         let rest = bytes.get(start..).unwrap_or_default();
@@ -31,7 +31,7 @@ impl Block {
     }
 
     fn from_few(rest: &[u8]) -> Self {
-        let mut padded = [0; BLOCK_BYTES];
+        let mut padded = [b' '; BLOCK_BYTES];
         if let Some(place) = padded.get_mut(..rest.len()) {
             place.copy_from_slice(rest);
         }
@@ -89,6 +89,18 @@ pub(crate) fn has_any(bytes: &[u8], holds: impl Fn(Lane) -> Mask) -> bool {
 pub(crate) struct Lane(u8x16);
 
 impl Lane {
+    /// The first sixteen of these bytes; `None` where there are fewer.
+    #[inline]
+    pub(crate) fn first(bytes: &[u8]) -> Option<Self> {
+        bytes.first_chunk().copied().map(Self::from_bytes)
+    }
+
+    /// Of which bytes this holds, a bit for each, the lowest for the first.
+    #[inline]
+    pub(crate) fn places(self, holds: impl Fn(Self) -> Mask) -> u32 {
+        holds(self).bits()
+    }
+
     #[inline]
     fn from_bytes(bytes: [u8; LANE_BYTES]) -> Self {
         Self(u8x16::from(bytes))
@@ -159,7 +171,7 @@ mod tests {
     use super::*;
 
     fn plainly(bytes: &[u8], holds: impl Fn(u8) -> bool) -> u64 {
-        let padded = bytes.iter().copied().chain(std::iter::repeat(0)).take(BLOCK_BYTES);
+        let padded = bytes.iter().copied().chain(std::iter::repeat(b' ')).take(BLOCK_BYTES);
         padded.enumerate().fold(0, |places, (at, byte)| places | u64::from(holds(byte)) << at)
     }
 

@@ -3,6 +3,7 @@
 // In the order of the data. First the pure core, which knows no clock, no network and no thread.
 pub mod record;
 mod lanes;
+mod padded;
 pub mod decode;
 pub mod template;
 pub mod vectorise;

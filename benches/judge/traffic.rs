@@ -110,7 +110,7 @@ impl Traffic {
         let skeleton = self.skeletoniser.skeletonise(&text);
         Template {
             id: skeleton.id,
-            text: Arc::from(skeleton.text),
+            text: Arc::from(skeleton.text()),
             level,
             rate,
             timer_seconds: None,

@@ -76,7 +76,7 @@ fn merging(bytes: &[u8]) -> u64 {
         if merges.contains(skeleton.id) {
             merges.count(skeleton.id, 1, Second(now));
         } else {
-            sum += merges.meet(skeleton.id, skeleton.text, 1, Second(now), &masks).len() as u64;
+            sum += merges.meet(skeleton.id, skeleton.text(), 1, Second(now), &masks).len() as u64;
         }
         sum ^= merges.resolve(skeleton.id).0;
     });

@@ -2,7 +2,8 @@
 
 use crate::record::Level;
 
-use super::element::{Element, Word, behind_source_line, class, group, next, word};
+use super::element::{Element, behind_source_line, group, next};
+use super::word::{Word, class, word};
 
 /// What follows the identity of a process of Erlang.
 pub(super) fn behind_process(text: &str) -> Option<&str> {
@@ -25,9 +26,9 @@ pub(super) fn behind_method<'a>(text: &'a str, has_logger: &mut bool) -> Option<
     has_logger.then_some(word.rest)
 }
 
-/// What follows the thread and the level of Ceph, which is a number, and that level: `7f12345ab890 -1 osd.1 123 message`.
-pub(super) fn behind_ceph(text: &str) -> Option<(Level, &str)> {
-    let thread = word(text.trim_ascii_start())?;
+/// What follows the thread, which this word may be, and the level of Ceph, which is a number, and that level:
+/// `7f12345ab890 -1 osd.1 123 message`.
+pub(super) fn behind_ceph<'a>(thread: &Word<'a>) -> Option<(Level, &'a str)> {
     let is_hex = thread.has(class::LOWER) && thread.text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hex || !(12..=16).contains(&thread.text.len()) {
         return None;

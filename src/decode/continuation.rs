@@ -23,7 +23,11 @@ pub(super) fn is_continuation(line: &str) -> bool {
         [b'\t', ..] | [b' ', b' ' | b'\t', ..] => true,
         [b' ', rest @ ..] => rest.starts_with(b"at "),
         // The first letters of the beginnings, so that hardly any line is compared with all of them.
-        [b'C' | b'S' | b'T' | b'D' | b's' | b'n', ..]
+        [b'C', b'a', ..]
+        | [b'S' | b'D', b'u', ..]
+        | [b'T', b'r' | b'h', ..]
+        | [b's', b't', b'a', ..]
+        | [b'n', b'o', b't', ..]
             if BEGINNINGS.iter().any(|beginning| line.starts_with(beginning)) =>
         {
             true

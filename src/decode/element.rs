@@ -2,115 +2,16 @@
 
 use crate::lanes::{Lane, Mask, position};
 
+use super::word::{Word, class, word};
+
 /// The longest element of a header, in bytes.
-const ELEMENT_BYTES_MAX: usize = 160;
+pub(super) const ELEMENT_BYTES_MAX: usize = 160;
 
 /// Endings of the files that programs name in their headers.
 const SOURCE_ENDINGS: [&str; 22] = [
     "go", "rs", "py", "java", "kt", "scala", "groovy", "js", "mjs", "ts", "rb", "php", "cs", "c", "cc", "cpp", "cxx",
     "h", "hpp", "m", "swift", "erl",
 ];
-
-/// What a byte of a word is. A word's classes are the union of those of its bytes, so that nearly all questions on it are
-/// answered by the one pass that finds its end.
-pub(super) mod class {
-    /// `a` to `z`.
-    pub(in crate::decode) const LOWER: u16 = 1;
-    /// `A` to `Z`.
-    pub(in crate::decode) const UPPER: u16 = 1 << 1;
-    /// `0` to `9`.
-    pub(in crate::decode) const DIGIT: u16 = 1 << 2;
-    /// `.`
-    pub(in crate::decode) const POINT: u16 = 1 << 3;
-    /// `-`
-    pub(in crate::decode) const HYPHEN: u16 = 1 << 4;
-    /// `_`
-    pub(in crate::decode) const UNDERSCORE: u16 = 1 << 5;
-    /// `:`
-    pub(in crate::decode) const COLON: u16 = 1 << 6;
-    /// `/`
-    pub(in crate::decode) const SLASH: u16 = 1 << 7;
-    /// `@` and `#`
-    pub(in crate::decode) const AT: u16 = 1 << 8;
-    /// `$`
-    pub(in crate::decode) const DOLLAR: u16 = 1 << 9;
-    /// `<` and `>`
-    pub(in crate::decode) const ANGLE: u16 = 1 << 10;
-    /// All other bytes of a word.
-    pub(in crate::decode) const OTHER: u16 = 1 << 11;
-    /// What ends a word: blank and tab.
-    pub(in crate::decode) const BLANK: u16 = 1 << 12;
-    /// Of words only: a lower-case letter stands before an upper-case one, as in `DataNode`.
-    pub(in crate::decode) const MIXED: u16 = 1 << 13;
-
-    /// Letters and digits.
-    pub(in crate::decode) const ALPHANUMERIC: u16 = LOWER | UPPER | DIGIT;
-    /// What the names of loggers, threads and hosts consist of.
-    pub(in crate::decode) const NAME: u16 =
-        ALPHANUMERIC | POINT | HYPHEN | UNDERSCORE | COLON | SLASH | AT | DOLLAR | ANGLE | MIXED;
-
-    const CLASSES: [u16; 256] = classes();
-
-    const fn classes() -> [u16; 256] {
-        let mut classes = [OTHER; 256];
-        let mut byte = 0_u8;
-        while byte < 128 {
-            #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
-            {
-                classes[byte as usize] = match byte {
-                    b'a'..=b'z' => LOWER,
-                    b'A'..=b'Z' => UPPER,
-                    b'0'..=b'9' => DIGIT,
-                    b'.' => POINT,
-                    b'-' => HYPHEN,
-                    b'_' => UNDERSCORE,
-                    b':' => COLON,
-                    b'/' => SLASH,
-                    b'@' | b'#' => AT,
-                    b'$' => DOLLAR,
-                    b'<' | b'>' => ANGLE,
-                    b' ' | b'\t' => BLANK,
-                    _ => OTHER,
-                };
-            }
-            byte += 1;
-        }
-        classes
-    }
-
-    /// The class of a byte.
-    #[inline]
-    pub(in crate::decode) fn of(byte: u8) -> u16 {
-        CLASSES.get(usize::from(byte)).copied().unwrap_or(OTHER)
-    }
-}
-
-/// The word that a text begins with: up to the next blank, and short, as the words of headers are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word<'a> {
-    pub text: &'a str,
-    /// What follows it, from the blank on.
-    pub rest: &'a str,
-    /// The union of the classes of its bytes, see [`class`].
-    pub classes: u16,
-}
-
-impl Word<'_> {
-    /// Whether it has a byte of one of these classes.
-    pub(super) fn has(&self, classes: u16) -> bool {
-        self.classes & classes != 0
-    }
-
-    /// Whether it consists of these classes only.
-    pub(super) fn is_of(&self, classes: u16) -> bool {
-        self.classes & !classes == 0
-    }
-
-    /// Whether it is a word of capitals, such as the name of a component.
-    pub(super) fn is_component(&self) -> bool {
-        self.text.len() > 1 && self.is_of(class::UPPER)
-    }
-}
 
 /// The next thing of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,26 +43,6 @@ fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
     let (inner, rest) = text.get(1..)?.split_once(end)?;
     let is_name = !inner.is_empty() && inner.len() <= ELEMENT_BYTES_MAX && inner.bytes().all(is_name_byte);
     (is_name && rest.starts_with([' ', '\t', ':'])).then_some((Element::Group(inner), rest))
-}
-
-/// The word that a text begins with; `None` where it begins with a blank, or the word is too long.
-#[inline]
-pub(super) fn word(text: &str) -> Option<Word<'_>> {
-    let bytes = text.as_bytes();
-    let near = bytes.get(..ELEMENT_BYTES_MAX).unwrap_or(bytes);
-    let blank = position(near, |lane| lane.equal(b' ') | lane.equal(b'\t'));
-    let end = blank.unwrap_or(near.len());
-    if end == 0 || (blank.is_none() && near.len() < bytes.len()) {
-        return None;
-    }
-    let (text, rest) = text.split_at_checked(end)?;
-    let mut classes = text.bytes().fold(0, |classes, byte| classes | class::of(byte));
-    let has_both = classes & class::LOWER != 0 && classes & class::UPPER != 0;
-    let mut pairs = text.as_bytes().array_windows();
-    if has_both && pairs.any(|[first, second]| first.is_ascii_lowercase() && second.is_ascii_uppercase()) {
-        classes |= class::MIXED;
-    }
-    Some(Word { text, rest, classes })
 }
 
 /// What stands in the brackets that a text begins with, and what follows them. Brackets within count. None are the brackets

@@ -15,13 +15,13 @@ use crate::record::{Level, StreamTime};
 
 use super::actor::{behind_ceph, behind_gluster_id, behind_method, behind_process, is_connection, is_tabbed_thread};
 use super::element::{
-    Element, Word, behind_logger, behind_source_line, class, group, is_class_line, is_of_header, next,
-    strip_separators, word,
+    Element, behind_logger, behind_source_line, group, is_class_line, is_of_header, next, strip_separators,
 };
 use super::level;
 use super::logfmt;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
+use super::word::{Word, class, word};
 
 /// How many elements are looked at for the level.
 const BEFORE_LEVEL_MAX: usize = 6;
@@ -63,7 +63,7 @@ pub(super) fn read_without_leading(line: &str, record_ms: Option<i64>) -> Header
             Header { level: level.or(header.level), ..header }
         }
         None => {
-            let found = through_level(line, false);
+            let found = through_level(line, false, None);
             let message = if found.level.is_some() { behind_level(&found) } else { line };
             // Cassandra: `INFO  [main] 2026-11-23 08:01:24,458 Gossiper.java:22 - message`
             let is_stamped = found.level.is_some() && message.starts_with(|first: char| first.is_ascii_digit());
@@ -88,22 +88,30 @@ impl<'a> Header<'a> {
 /// The rest of a header that begins with a time stamp.
 fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     let (rest, time) = (stamp.rest, stamp.time);
-    if let Some((host, message)) = syslog(rest, stamp.style) {
-        // Programs that write to syslog have headers too; the kernel's is the time since boot.
-        let message = stamp::leading(message, None).map_or(message, |boot| boot.rest.trim_ascii_start());
-        let found = through_level(message, false);
-        let message = if found.level.is_some() { behind_level(&found) } else { message };
-        return Header { time, level: found.level, host, message };
-    }
     if rest.starts_with('|') {
         return Header { time, ..piped(rest) };
     }
-    if let Some((level, message)) = behind_ceph(rest) {
+    // Three forms ask for the word behind the stamp.
+    let words = rest.trim_start_matches(' ');
+    let first = word(words);
+    if let Some(first) = &first
+        && rest.starts_with(' ')
+        && let Some((host, message)) = syslog(first, stamp.style)
+    {
+        // Programs that write to syslog have headers too; the kernel's is the time since boot.
+        let message = stamp::leading(message, None).map_or(message, |boot| boot.rest.trim_ascii_start());
+        let found = through_level(message, false, None);
+        let message = if found.level.is_some() { behind_level(&found) } else { message };
+        return Header { time, level: found.level, host, message };
+    }
+    let is_apart = words.starts_with(|first: char| first.is_ascii_whitespace());
+    let thread = if is_apart { word(words.trim_ascii_start()) } else { first };
+    if let Some((level, message)) = thread.as_ref().and_then(behind_ceph) {
         return Header { time, level: Some(level), host: None, message: strip_separators(message) };
     }
     // Rust's env_logger: `[2026-11-23T08:01:24Z INFO  shop::cart] message`
-    let inside = through_level(stamp.inside, true).level;
-    let found = through_level(rest, true);
+    let inside = if stamp.inside.is_empty() { None } else { through_level(stamp.inside, true, None).level };
+    let found = through_level(rest, true, first);
     Header { time, level: inside.or(found.level), host: None, message: behind_level(&found) }
 }
 
@@ -116,12 +124,18 @@ struct Through<'a> {
     is_final: bool,
 }
 
-/// Goes to a level before which only elements of headers stand. With a stamp before, names are such elements too.
-fn through_level(text: &str, has_stamp: bool) -> Through<'_> {
+/// Goes to a level before which only elements of headers stand. With a stamp before, names are such elements too. `first` may be the
+/// first word behind blanks.
+fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) -> Through<'a> {
     let mut rest = strip_separators(text);
     let mut numbers = 0;
+    let mut known = first.filter(|word| word.is_first_of(rest));
     for _ in 0..BEFORE_LEVEL_MAX {
-        let Some((element, after)) = next(rest) else { break };
+        let element = match known.take() {
+            Some(word) => Some((Element::Word(word), word.rest)),
+            None => next(rest),
+        };
+        let Some((element, after)) = element else { break };
         match element {
             Element::Group(inner) => {
                 if let Some(level) = level::of_header_word(inner.trim_ascii(), true) {
@@ -150,6 +164,9 @@ fn through_level(text: &str, has_stamp: bool) -> Through<'_> {
 /// The level that the word says with which `rest` begins.
 fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Through<'a>> {
     let after = word.rest;
+    if word.has(class::NAME & !(class::LOWER | class::UPPER | class::MIXED | class::COLON)) && !word.has(class::COLON) {
+        return None;
+    }
     if word.has(class::COLON)
         && let Some(colon) = word.text.bytes().position(|byte| byte == b':')
         && let Some((head, tail)) = word.text.split_at_checked(colon)
@@ -220,6 +237,9 @@ fn has_label(text: &str) -> bool {
 /// What follows a name, a source line or a number of a header.
 fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
     let word = word(rest)?;
+    if word.is_prose() {
+        return None;
+    }
     // Spring: `1 --- [main] a.b.C : message`
     if word.is_of(class::DIGIT) && word.rest.starts_with(" --- ") {
         return Some(word.rest);
@@ -265,10 +285,9 @@ fn piped(text: &str) -> Header<'_> {
     Header { level, message: rest, ..Header::default() }
 }
 
-/// Host and message behind the stamp of a line of syslog: `web01 sshd[230]: message`. Source: RFC 3164, section 4.1.
-fn syslog(rest: &str, style: Style) -> Option<(Option<&str>, &str)> {
-    let rest = rest.strip_prefix(' ')?.trim_start_matches(' ');
-    let host = word(rest)?;
+/// Host and message behind the stamp of a line of syslog, of which this is the first word: `web01 sshd[230]: message`. Source: RFC 3164,
+/// section 4.1.
+fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str)> {
     const HOST: u16 = class::ALPHANUMERIC
         | class::POINT
         | class::HYPHEN

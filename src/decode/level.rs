@@ -90,7 +90,8 @@ pub(super) fn of_header_word(word: &str, is_set_apart: bool) -> Option<Level> {
     match word.as_bytes() {
         // Blue Gene's RAS knows it above ERROR.
         b"FAILURE" => Some(Level::Fatal),
-        bytes if is_set_apart => of_word(bytes),
+        // Most are in capitals there, too.
+        bytes if is_set_apart => of_upper_word(bytes).or_else(|| of_word(bytes)),
         bytes => of_upper_word(bytes),
     }
 }
@@ -112,19 +113,73 @@ pub(super) fn of_letter(letter: u8) -> Option<Level> {
 /// that it begins with. Words count in upper case; in lower case only as `[error]` and `level=error`, where they are no
 /// prose.
 pub(super) fn of_text(line: &str) -> Option<Level> {
-    let bytes = line.as_bytes();
-    // The last two of a block may be the first of three capitals, too.
-    let level = of_block(bytes, 0, BLOCK_BYTES - 2)
-        .or_else(|| (bytes.len() > BLOCK_BYTES - 2).then(|| of_block(bytes, BLOCK_BYTES - 2, SEARCH_BYTES))?);
-    level.or_else(|| begins_with_exception(line).then_some(Level::Error))
+    Near::of(line.as_bytes()).level(line)
 }
 
-/// The first level that is said from `start` on, before `end`.
-fn of_block(line: &[u8], start: usize, end: usize) -> Option<Level> {
+/// The level of a message without its header: that of an access log's status, or what its text says.
+pub(super) fn of_message(message: &str) -> Option<Level> {
+    let near = Near::of(message.as_bytes());
+    let access = if near.has_stamp(message) { super::stamp::access_log(message) } else { None };
+    access.and_then(|stamp| of_access(stamp.rest)).or_else(|| near.level(message))
+}
+
+/// Where near the beginning of a line a level may be said.
+struct Near {
+    /// The places of the first block; its last two may be the first of three capitals, too, and belong to the second.
+    first: u64,
+    /// Those of the block that begins there.
+    second: u64,
+    /// The opening brackets among them.
+    first_brackets: u64,
+    second_brackets: u64,
+}
+
+/// Where the second block begins, in bytes.
+const SECOND: usize = BLOCK_BYTES - 2;
+
+impl Near {
+    fn of(line: &[u8]) -> Self {
+        let (first, first_brackets) = signs(line, 0, SECOND);
+        let is_short = line.len() <= SECOND;
+        let (second, second_brackets) = if is_short { (0, 0) } else { signs(line, SECOND, SEARCH_BYTES) };
+        Self { first, second, first_brackets, second_brackets }
+    }
+
+    /// Whether a stamp may stand in brackets, as in an access log.
+    fn has_stamp(&self, line: &str) -> bool {
+        let is_before_digit = |at: usize| line.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+        let has = |start: usize, mut brackets: u64| {
+            while brackets != 0 {
+                if is_before_digit(start + brackets.trailing_zeros() as usize) {
+                    return true;
+                }
+                brackets &= brackets - 1;
+            }
+            false
+        };
+        has(0, self.first_brackets) || has(SECOND, self.second_brackets)
+    }
+
+    fn level(&self, line: &str) -> Option<Level> {
+        let bytes = line.as_bytes();
+        let level = of_places(bytes, 0, self.first).or_else(|| of_places(bytes, SECOND, self.second));
+        level.or_else(|| begins_with_exception(line).then_some(Level::Error))
+    }
+}
+
+/// Where from `start` on, before `end`, three capitals, an opening bracket or an equals sign stand, and where the brackets.
+#[inline]
+fn signs(line: &[u8], start: usize, end: usize) -> (u64, u64) {
     let block = Block::of(line, start);
     let capitals = block.places(|lane| lane.within(b'A', b'Z'));
-    let marks = block.places(|lane| lane.equal(b'[') | lane.equal(b'='));
-    let mut places = (capitals & (capitals >> 1) & (capitals >> 2) | marks) & ((1 << (end - start)) - 1);
+    let brackets = block.places(|lane| lane.equal(b'['));
+    let marks = brackets | block.places(|lane| lane.equal(b'='));
+    let near = (1 << (end - start)) - 1;
+    ((capitals & (capitals >> 1) & (capitals >> 2) | marks) & near, brackets & near)
+}
+
+/// The first level that is said at one of these places behind `start`.
+fn of_places(line: &[u8], start: usize, mut places: u64) -> Option<Level> {
     while places != 0 {
         let at = start + places.trailing_zeros() as usize;
         if let Some(level) = line.get(at).and_then(|&byte| of_place(Place::of(byte), line, at)) {
@@ -185,12 +240,6 @@ const fn places() -> [Place; 256] {
         byte += 1;
     }
     places
-}
-
-/// The level of a message without its header: that of an access log's status, or what its text says.
-pub(super) fn of_message(message: &str) -> Option<Level> {
-    let access = super::stamp::access_log(message).and_then(|stamp| of_access(stamp.rest));
-    access.or_else(|| of_text(message))
 }
 
 /// The level of the upper-case word that `rest` begins with. It is none within a longer name: `/LOG/x`, `a-ERROR`,

@@ -27,12 +27,14 @@ mod prefix;
 mod stamp;
 mod text;
 mod transport;
+mod word;
 
 #[cfg(test)]
 mod tests;
 
 use serde::Deserialize;
 
+use crate::padded::Padded;
 use crate::record::{Level, LogLine, NotALine, Record, Reject, StreamTime};
 
 use fields::FieldNames;
@@ -70,6 +72,7 @@ pub struct Decoder {
     line_bytes: usize,
     written_by_ms: Option<i64>,
     names: FieldNames,
+    padded: Padded,
     /// The value with its invalid UTF-8 replaced.
     lossy: String,
     /// The path of the JSON field that is being read.
@@ -123,6 +126,7 @@ impl Decoder {
             line_bytes: LINE_BYTES,
             written_by_ms: None,
             names: FieldNames::new(),
+            padded: Padded::default(),
             lossy: String::new(),
             path: String::new(),
             outer: Texts::default(),
@@ -160,7 +164,15 @@ impl Decoder {
         }
         self.bytes_last = value.len();
         let Self { format, line_bytes, written_by_ms, .. } = *self;
-        let Self { names, lossy, path, outer, inner, plain, service, host, environment, .. } = self;
+        let record_ms = record.timestamp.map(|(ms, _)| ms).or(written_by_ms);
+        let Self { padded, names, lossy, path, outer, inner, plain, service, host, environment, .. } = self;
+        if format != Format::Json
+            && value.len() <= line_bytes
+            && let Some(text) = text::printable_ascii(value, padded)
+            && (format == Format::Text || !text.trim_ascii_start().starts_with('{'))
+        {
+            return plain_line(text, record_ms, host);
+        }
         let value = text::from_utf8_lossy(value, lossy);
         let value = text::without_byte_order_mark(value);
         let trimmed = value.trim_ascii();
@@ -172,7 +184,6 @@ impl Decoder {
             return Err(NotALine::Reject(Reject::Binary));
         }
 
-        let record_ms = record.timestamp.map(|(ms, _)| ms).or(written_by_ms);
         let reader = json::Reader { names, path, record_ms };
         let object = match format {
             Format::Auto | Format::Json if trimmed.starts_with('{') => json::read(trimmed, reader, outer, inner),
@@ -217,6 +228,26 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The line of a text of printable ASCII, which is one line: nothing of it is cut off but blanks. `host` is scratch space.
+fn plain_line<'a>(text: &'a str, record_ms: Option<i64>, host: &'a mut String) -> Result<LogLine<'a>, NotALine> {
+    let line = text.trim_ascii_end();
+    if line.is_empty() {
+        return Err(NotALine::Empty);
+    }
+    let Reading { message, time, host: name, level, is_continuation } = read_line(line, record_ms);
+    Ok(LogLine {
+        time,
+        environment: None,
+        service: None,
+        host: name.and_then(|name| text::clip_name(name, host)),
+        level: level.unwrap_or_default(),
+        says_level: level.is_some(),
+        message,
+        is_continuation,
+        is_cut: false,
+    })
 }
 
 /// What the text of a line says by itself.

@@ -2,9 +2,9 @@
 
 use crate::record::{Level, StreamTime};
 
-use super::element::{class, word};
 use super::level;
 use super::stamp::{self, Stamp};
+use super::word::{class, word};
 
 /// The stamp of a line that does not begin with one, wherever its writer puts it, and the level that is said before it.
 pub(super) fn stamp(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {

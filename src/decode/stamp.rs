@@ -61,6 +61,7 @@ pub(super) fn leading(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
     }
     let rest = line.get(cursor.at..)?;
     let (inside, rest) = match has_bracket {
+        true if rest.starts_with(']') => ("", rest.get(1..)?),
         true => {
             rest.split_once(']').filter(|(inside, _)| inside.len() <= ACCESS_STAMP_BYTES && !inside.contains('['))?
         }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::lanes;
+use crate::lanes::{self, LANE_BYTES, Lane, Mask};
+use crate::padded::Padded;
 
 use super::NAME_BYTES_MAX;
 use super::continuation::is_continuation;
@@ -16,6 +17,21 @@ const BINARY_PROBE_BYTES: usize = 4 << 10;
 const NAME_BYTES_KEPT: usize = NAME_BYTES_MAX - 17;
 
 const ESCAPE: u8 = 0x1b;
+
+/// The text of a short value of printable ASCII, which nearly all are, copied; `None` for all others.
+#[inline]
+pub(super) fn printable_ascii<'a>(value: &[u8], padded: &'a mut Padded) -> Option<&'a str> {
+    // Whole lanes: the rest of the last are blanks.
+    let lanes = padded.copy(value)?.get(..value.len().next_multiple_of(LANE_BYTES))?;
+    if lanes::has_any(lanes, is_unprintable) {
+        return None;
+    }
+    std::str::from_utf8(lanes).ok()?.get(..value.len())
+}
+
+fn is_unprintable(lane: Lane) -> Mask {
+    lane.within(0x7f, 0x1f)
+}
 
 /// The text of a value; where it is no valid UTF-8, a copy in `scratch` with U+FFFD in place of what is invalid.
 pub(super) fn from_utf8_lossy<'a>(value: &'a [u8], scratch: &'a mut String) -> &'a str {
@@ -43,7 +59,7 @@ pub(super) fn without_byte_order_mark(text: &str) -> &str {
 
 /// Whether a text consists of printable ASCII: nearly all lines do, and then there is little left to clean.
 pub(super) fn is_printable_ascii(text: &str) -> bool {
-    !lanes::has_any(text.as_bytes(), |lane| lane.within(0x7f, 0x1f))
+    !lanes::has_any(text.as_bytes(), is_unprintable)
 }
 
 /// Whether more than a tenth of the text's beginning are control characters or stand for invalid UTF-8.

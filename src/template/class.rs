@@ -61,6 +61,42 @@ pub(super) fn class(byte: u8) -> u16 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(BLANK)
 }
 
+/// How often the marks of dates, addresses and hosts stand in a token, eight bits for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts(u64);
+
+impl Counts {
+    /// Of a token that is too long to be counted.
+    pub(super) const UNKNOWN: Self = Self(u64::MAX);
+
+    /// These counts, and one more mark.
+    #[inline]
+    pub(super) fn with(self, byte: u8) -> Self {
+        Self(self.0 + COUNTS.get(usize::from(byte)).copied().unwrap_or_default())
+    }
+
+    /// How many points, hyphens, underscores, colons, slashes, and other marks there are.
+    #[inline]
+    pub(super) fn all(self) -> [u8; 6] {
+        let [points, hyphens, underscores, colons, slashes, others, ..] = self.0.to_le_bytes();
+        [points, hyphens, underscores, colons, slashes, others]
+    }
+}
+
+/// One of what a byte is, in [`Counts`].
+const COUNTS: [u64; 256] = {
+    let mut counts = [1 << 40; 256];
+    #[expect(clippy::indexing_slicing, reason = "256 entries, and checked when compiled")]
+    {
+        counts[b'.' as usize] = 1;
+        counts[b'-' as usize] = 1 << 8;
+        counts[b'_' as usize] = 1 << 16;
+        counts[b':' as usize] = 1 << 24;
+        counts[b'/' as usize] = 1 << 32;
+    }
+    counts
+};
+
 /// The union of the classes of these bytes.
 #[inline]
 pub(super) fn classes_of(bytes: &[u8]) -> u16 {

@@ -18,7 +18,7 @@ impl Reader<'_, '_> {
     /// Takes a delimiter; returns where it ends.
     pub(super) fn delimiter(&mut self, at: usize, byte: u8) -> usize {
         match byte {
-            b'<' if self.range(at, at + VARIABLE.len()) == VARIABLE.as_bytes() => {
+            b'<' if self.range(at, at + VARIABLE.len()) == VARIABLE => {
                 // A line that holds a skeleton has that skeleton.
                 self.to.variable(ParameterKind::Word, at, at + VARIABLE.len());
                 return at + VARIABLE.len();
@@ -87,7 +87,7 @@ impl Reader<'_, '_> {
         let inner = rest.get(..rest.iter().take(16).position(|byte| *byte == b')')?)?;
         let digits = inner.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
         let unit = inner.get(digits..)?.trim_ascii_start();
-        if digits == 0 || !is_unit(unit) || !self.to.ends_with("<*> bytes") {
+        if digits == 0 || !is_unit(unit) || !self.to.ends_with(b"<*> bytes") {
             return None;
         }
         self.to.parameter(ParameterKind::Number, at + 1, at + 1 + digits);

@@ -98,6 +98,10 @@ pub(super) fn at_first_sight(first: u8, last: u8, length: usize, classes: u16) -
         return Sight::Unclear;
     }
     if classes & DIGIT != 0 {
+        // Whatever it begins with: units that are hexadecimal digits are these.
+        if classes == DIGIT | HEX_LETTER && !matches!(last, b'b' | b'd' | b'B') {
+            return Sight::Variable(ParameterKind::Hexadecimal);
+        }
         // Neither a number nor a time, and without joints and points; perhaps a UUID.
         let is_plain = first.is_ascii_alphabetic() && last.is_ascii_alphanumeric() && classes & ROW == 0;
         return match classes & (LETTER | MARK) {
@@ -121,10 +125,10 @@ pub(super) fn at_first_sight(first: u8, last: u8, length: usize, classes: u16) -
 /// no name of [`kind_of_name`].
 #[inline]
 pub(super) fn is_literal(first: u8, last: u8, length: usize, may_be_hexadecimal: bool) -> bool {
-    match length {
-        3..=5 => NAMES_END.get(usize::from(first)).is_none_or(|ends| ends >> (last & 31) & 1 == 0),
-        _ => length < 8 || !may_be_hexadecimal,
-    }
+    let ends = NAMES_END.get(usize::from(first)).copied().unwrap_or_default();
+    let may_be_name = (3..=5).contains(&length) & (ends >> (last & 31) & 1 != 0);
+    // Both are computed and no branch depends on them: words come in no order that could be guessed.
+    !(may_be_name | ((length >= 8) & may_be_hexadecimal))
 }
 
 /// The names of days, months and truth values.

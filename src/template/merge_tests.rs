@@ -17,7 +17,7 @@ fn meet(lines: &[String]) -> Merges {
         if merges.contains(skeleton.id) {
             merges.count(skeleton.id, 1, second);
         } else {
-            merges.meet(skeleton.id, skeleton.text, 1, second, &Masks::default());
+            merges.meet(skeleton.id, skeleton.text(), 1, second, &Masks::default());
         }
     }
     merges

@@ -10,8 +10,8 @@
 //! Failed password for root from <*> port <*>
 //! ```
 //!
-//! `reader` goes over the line (`delimiter` and `word` take what is no word at first sight), `window` finds where tokens end and of what they
-//! consist, 64 bytes at a time, and `writer` writes what comes of it.
+//! `reader` goes over the line (`delimiter`, `marked` and `word` take what is no word at first sight), `window` finds where tokens end and of
+//! what they consist, 64 bytes at a time, and `writer` writes what comes of it into `buffers`.
 //!
 //! # Identity
 //!
@@ -28,9 +28,11 @@
 //! Words that vary without looking like it (names of users) stay literal here: the catalogue merges such templates.
 
 mod address;
+mod buffers;
 mod class;
 mod delimiter;
 mod kind;
+mod marked;
 mod masks;
 mod merge;
 mod number;

@@ -1,16 +1,18 @@
 //! The one pass over a line: tokens, and what each of them is.
 
-use super::class::{AT, BLANK, COLON, DIGIT, END, HEX_LETTER, LETTER, MARK, ROW, SLASH, WORD, class};
-use super::kind::{ParameterKind, Sight, UNIT_BYTES_MAX, at_first_sight, is_literal, kind};
+use super::buffers::Buffers;
+use super::class::{AT, BLANK, COLON, DIGIT, END, MARK, ROW, SLASH, WORD, class};
+use super::kind::{ParameterKind, Sight, UNIT_BYTES_MAX, at_first_sight, is_literal, is_unit, kind};
 use super::masks::Masked;
 use super::number::end_of_groups;
-use super::skeleton::Parameter;
-use super::window::{Glance, Token, Window};
+use super::window::{Ahead, Token, Window};
 use super::writer::Writer;
 
 /// Reads a line from its beginning to its end.
 pub(super) struct Reader<'l, 's> {
     pub(super) bytes: &'l [u8],
+    /// The same, with blanks behind where it is not too long.
+    padded: &'l [u8],
     pub(super) window: Window,
     pub(super) to: Writer<'l, 's>,
     /// Where the value of a key begins, if the last thing was a key and `=`.
@@ -21,23 +23,25 @@ pub(super) struct Reader<'l, 's> {
 
 impl<'l, 's> Reader<'l, 's> {
     /// Begins with a line; what is made of it comes into the buffers.
-    pub(super) fn new(line: &'l str, text: &'s mut String, parameters: &'s mut Vec<Parameter>) -> Self {
-        let to = Writer::new(line, text, parameters);
+    pub(super) fn new(line: &'l str, padded: Option<&'l [u8]>, buffers: &'s mut Buffers) -> Self {
         let bytes = line.as_bytes();
-        Self { bytes, window: Window::default(), to, value_start: usize::MAX, message_start: usize::MAX }
+        let padded = padded.unwrap_or(bytes);
+        let to = Writer::new(padded, buffers);
+        Self { bytes, padded, window: Window::default(), to, value_start: usize::MAX, message_start: usize::MAX }
     }
 
     /// Reads the line, of which masks found these parts.
     pub(super) fn read_line(mut self, masked: &[Masked]) {
-        let (line, mut at) = (self.bytes, 0);
+        let (line, padded, mut at) = (self.bytes, self.padded, 0);
         for Masked { range, name } in masked {
             // The piece before sees nothing of what is masked.
             self.bytes = line.get(..range.start).unwrap_or(line);
+            self.padded = self.bytes;
             self.read(at);
             self.to.masked(name, range.start, range.end);
             at = range.end;
         }
-        self.bytes = line;
+        (self.bytes, self.padded) = (line, padded);
         self.read(at);
         self.end_value(line.len());
         self.to.finish();
@@ -45,34 +49,78 @@ impl<'l, 's> Reader<'l, 's> {
 
     /// Reads on from here to the end of the bytes.
     fn read(&mut self, mut at: usize) {
-        self.window = Window::new(self.bytes, at);
+        self.window.begin(self.padded, at);
         loop {
-            at = match self.window.glance(self.bytes, at) {
-                Glance::Letters { end, is_hexadecimal } => self.letters(at, end, is_hexadecimal),
-                Glance::Digits { end } => {
-                    self.to.variable(ParameterKind::Number, at, end);
-                    self.blank_behind(end)
-                }
-                Glance::Nothing => {
+            let ahead = self.window.ahead(self.padded, at);
+            let places = ahead.places();
+            let strange = self.window.strange & places;
+            let word = match ahead.blank() {
+                0 => None,
+                // A blank, or the end.
+                _ if places == 0 => {
                     let Some(&byte) = self.bytes.get(at) else { return };
-                    self.blank(at, byte)
+                    Some(self.blank(at, byte))
                 }
-                Glance::Other { places } => self.other(at, places),
-            }
+                _ if strange == 0 => self.letters(at, ahead),
+                blank if self.window.digits & places == places => {
+                    let end = self.window.place(blank);
+                    self.to.variable(ParameterKind::Number, at, end);
+                    Some(self.blank_behind(end))
+                }
+                // A mark at the end only.
+                blank if strange == blank >> 1 && strange != places => self.letters_before_colon(at, ahead),
+                _ => None,
+            };
+            at = match word {
+                Some(end) => end,
+                None => self.other(at, places),
+            };
         }
     }
 
-    /// Takes letters behind which a blank or the end of the line stands, and one blank behind them; returns where that ends.
+    /// Takes letters and the blank behind them, and all such words behind that; returns where that ends. `None` where the first may be no
+    /// literal.
     #[inline(always)]
-    fn letters(&mut self, start: usize, end: usize, is_hexadecimal: bool) -> usize {
-        let [first, last] = [start, end - 1].map(|at| self.byte(at).unwrap_or_default());
-        if is_literal(first, last, end - start, is_hexadecimal) && !self.may_vary(start, end - start) {
-            let has_blank = self.byte(end) == Some(b' ');
-            self.to.word(start, end, has_blank);
-            return end + usize::from(has_blank);
+    fn letters(&mut self, start: usize, mut ahead: Ahead) -> Option<usize> {
+        let mut end = self.window.place(ahead.blank());
+        if !self.is_literal(start, end, ahead.places()) | self.is_value(start) {
+            return None;
         }
-        self.word(start, end, if is_hexadecimal { HEX_LETTER } else { LETTER });
-        self.blank_behind(end)
+        // Many a short word stands behind a variable, and few of them are units.
+        if self.to.follows_variable() && end - start <= UNIT_BYTES_MAX && is_unit(self.range(start, end)) {
+            return None;
+        }
+        while let Some(behind) = ahead.behind() {
+            let (places, next) = (behind.places(), self.window.place(behind.blank()));
+            let is_word = (places & self.window.strange == 0) & (places != 0);
+            if !is_word || !self.is_literal(end + 1, next, places) {
+                break;
+            }
+            (ahead, end) = (behind, next);
+        }
+        let has_blank = end < self.bytes.len();
+        self.to.word(start, end, has_blank);
+        Some(end + usize::from(has_blank))
+    }
+
+    /// Takes letters, a colon and the blank behind that; returns where that ends. `None` where it is something else.
+    fn letters_before_colon(&mut self, start: usize, ahead: Ahead) -> Option<usize> {
+        let end = self.window.place(ahead.blank());
+        let (colon, places) = (end - 1, ahead.places());
+        let is_plain = self.byte(colon) == Some(b':') && self.byte(start).is_some_and(|first| first.is_ascii());
+        if !is_plain || !self.is_literal(start, colon, places) || self.may_vary(start, colon - start) {
+            return None;
+        }
+        let has_blank = end < self.bytes.len();
+        self.to.word(start, end, has_blank);
+        Some(end + usize::from(has_blank))
+    }
+
+    /// Whether letters, of which there is at least one, must be a literal.
+    #[inline(always)]
+    fn is_literal(&self, start: usize, end: usize, places: u64) -> bool {
+        let [first, last] = [start, end - 1].map(|at| self.byte(at).unwrap_or_default());
+        is_literal(first, last, end - start, self.window.letters & places == 0)
     }
 
     /// Takes a blank or a control character; returns where it ends.
@@ -86,13 +134,12 @@ impl<'l, 's> Reader<'l, 's> {
     #[inline]
     fn blank_behind(&mut self, end: usize) -> usize {
         let has_blank = self.byte(end) == Some(b' ');
-        if has_blank {
-            self.to.blank_behind(end);
-        }
+        self.to.blank_behind(end, has_blank);
         end + usize::from(has_blank)
     }
 
-    /// Takes the token or delimiter that these places of the window begin with; returns where that ends.
+    /// Takes the token or delimiter that this begins with; returns where that ends.
+    #[inline(always)]
     fn other(&mut self, at: usize, places: u64) -> usize {
         let first = self.byte(at).unwrap_or_default();
         match class(first) & END {
@@ -117,9 +164,12 @@ impl<'l, 's> Reader<'l, 's> {
     /// where that ends.
     #[inline]
     fn token(&mut self, start: usize, first: u8, token: Token) -> usize {
-        let Token { end, classes } = token;
+        let Token { end, classes, .. } = token;
         let length = end - start;
-        let end = if classes == DIGIT {
+        let end = if length == 1 && classes & !(MARK | COLON | ROW) == 0 {
+            self.mark(start, first);
+            end
+        } else if classes == DIGIT {
             let end = end_of_groups(self.bytes, start, end);
             self.to.variable(ParameterKind::Number, start, end);
             end
@@ -131,11 +181,7 @@ impl<'l, 's> Reader<'l, 's> {
                     end
                 }
                 Sight::Literal if !self.may_vary(start, length) => {
-                    if length == 1 && classes & MARK != 0 {
-                        self.to.punctuation(start, first);
-                    } else {
-                        self.to.literal(start, end);
-                    }
+                    self.to.literal(start, end);
                     end
                 }
                 _ => self.strange_token(start, token),
@@ -144,21 +190,35 @@ impl<'l, 's> Reader<'l, 's> {
         self.blank_behind(end)
     }
 
+    /// Takes a mark or a colon that is a token.
+    fn mark(&mut self, at: usize, byte: u8) {
+        if byte == b'-' && self.value_start == at && self.may_vary(at, 1) {
+            // `user=-`: a value that is not there.
+            self.to.variable(ParameterKind::Word, at, at + 1);
+        } else {
+            self.to.punctuation(at, byte);
+        }
+    }
+
     /// Whether what stands before a word without digits makes it a variable: a key, or a number of which it is the unit.
     #[inline]
     pub(super) fn may_vary(&self, start: usize, length: usize) -> bool {
-        (self.to.follows_variable() && length <= UNIT_BYTES_MAX) || self.is_value(start)
+        (self.to.follows_variable() & (length <= UNIT_BYTES_MAX)) | self.is_value(start)
     }
 
     /// Whether the value of a key begins here.
     #[inline]
     pub(super) fn is_value(&self, start: usize) -> bool {
-        start > 0 && self.byte(start - 1) == Some(b'=') && start != self.message_start
+        (self.byte(start.wrapping_sub(1)) == Some(b'=')) & (start != self.message_start)
     }
 
     /// Takes a token that may be more than one thing; returns where it ends.
     fn strange_token(&mut self, start: usize, token: Token) -> usize {
-        let Token { end, classes } = token;
+        let Token { end, classes, .. } = token;
+        if let Some(kind) = self.kind_by_marks(start, token) {
+            self.to.variable(kind, start, end);
+            return end;
+        }
         if classes & DIGIT != 0
             && classes & (COLON | SLASH | AT | ROW) == 0
             && let token @ ([first, .., last] | [first @ last]) = self.range(start, end)

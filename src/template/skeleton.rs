@@ -2,8 +2,10 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::padded::Padded;
 use crate::record::TemplateId;
 
+use super::buffers::Buffers;
 use super::kind::ParameterKind;
 use super::masks::{Masked, Masks};
 use super::reader::Reader;
@@ -44,18 +46,27 @@ impl Parameter {
 pub struct Skeleton<'a> {
     /// The identity of the template.
     pub id: TemplateId,
-    /// The literals as they stand in the line, with single blanks and `<*>` for each run of variables, or the name of a mask;
-    /// cut off at [`SKELETON_BYTES_MAX`].
-    pub text: &'a str,
+    /// Its text, all of it.
+    text: &'a [u8],
     /// The variables, in the order of the line; the first [`PARAMETERS_MAX`].
     pub parameters: &'a [Parameter],
+}
+
+impl<'a> Skeleton<'a> {
+    /// The literals as they stand in the line, with single blanks and `<*>` for each run of variables, or the name of a mask;
+    /// cut off at [`SKELETON_BYTES_MAX`]. Few ask for it, since a template is known by its id: whether it is UTF-8 is looked at here.
+    pub fn text(&self) -> &'a str {
+        let shown = self.text.get(..SKELETON_BYTES_MAX).unwrap_or(self.text);
+        // Only the last character may be cut.
+        shown.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    }
 }
 
 /// Makes skeletons. Owns the buffers that they are made in; what was made before has no influence.
 #[derive(Debug, Default)]
 pub struct Skeletoniser {
-    text: String,
-    parameters: Vec<Parameter>,
+    padded: Padded,
+    buffers: Buffers,
     masks: Masks,
     masked: Vec<Masked>,
 }
@@ -89,9 +100,10 @@ impl Skeletoniser {
     }
 
     fn make(&mut self, line: &str) -> Skeleton<'_> {
-        Reader::new(line, &mut self.text, &mut self.parameters).read_line(&self.masked);
-        let id = TemplateId(xxh3_64_with_seed(self.text.as_bytes(), RULES_VERSION));
-        self.text.truncate(self.text.floor_char_boundary(SKELETON_BYTES_MAX));
-        Skeleton { id, text: &self.text, parameters: &self.parameters }
+        let padded = self.padded.copy(line.as_bytes());
+        Reader::new(line, padded, &mut self.buffers).read_line(&self.masked);
+        let text = self.buffers.text();
+        let id = TemplateId(xxh3_64_with_seed(text, RULES_VERSION));
+        Skeleton { id, text, parameters: self.buffers.parameters() }
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn skeleton(line: &str) -> String {
-    Skeletoniser::new().skeletonise(line).text.to_owned()
+    Skeletoniser::new().skeletonise(line).text().to_owned()
 }
 
 fn parameters(line: &str) -> Vec<(ParameterKind, String)> {
@@ -117,7 +117,7 @@ fn parameters_have_kinds() {
 fn variables_of_one_run_share_a_slot() {
     let mut skeletoniser = Skeletoniser::new();
     let skeleton = skeletoniser.skeletonise("ports 1, 2 and 3");
-    assert_eq!(skeleton.text, "ports <*> and <*>");
+    assert_eq!(skeleton.text(), "ports <*> and <*>");
     assert_eq!(skeleton.parameters.iter().map(|parameter| parameter.slot).collect::<Vec<_>>(), [0, 0, 1]);
 }
 
@@ -154,10 +154,10 @@ fn long_skeletons_are_cut_but_not_confused() {
     let mut skeletoniser = Skeletoniser::new();
     let (one, text) = {
         let skeleton = skeletoniser.skeletonise(&format!("{long} one"));
-        (skeleton.id, skeleton.text.to_owned())
+        (skeleton.id, skeleton.text().to_owned())
     };
     let two = skeletoniser.skeletonise(&format!("{long} two"));
-    assert_eq!((text.len(), two.text), (SKELETON_BYTES_MAX, text.as_str()));
+    assert_eq!((text.len(), two.text()), (SKELETON_BYTES_MAX, text.as_str()));
     assert_ne!(one, two.id);
     assert_eq!(skeletoniser.skeletonise(&"x 1 ".repeat(1000)).parameters.len(), PARAMETERS_MAX);
 }
@@ -186,14 +186,14 @@ proptest! {
     fn parameters_lie_in_the_line(line in line()) {
         let mut skeletoniser = Skeletoniser::new();
         let skeleton = skeletoniser.skeletonise(&line);
-        prop_assert!(skeleton.text.len() <= SKELETON_BYTES_MAX && skeleton.parameters.len() <= PARAMETERS_MAX);
+        prop_assert!(skeleton.text().len() <= SKELETON_BYTES_MAX && skeleton.parameters.len() <= PARAMETERS_MAX);
         let mut at = 0;
         for parameter in skeleton.parameters {
             prop_assert!(at <= parameter.start && parameter.start <= parameter.end);
             prop_assert!(line.get(parameter.start as usize..parameter.end as usize).is_some());
             at = parameter.end;
         }
-        let slots = skeleton.text.matches("<*>").count();
+        let slots = skeleton.text().matches("<*>").count();
         prop_assert!(skeleton.parameters.iter().all(|parameter| usize::from(parameter.slot) < slots));
     }
 
@@ -204,7 +204,7 @@ proptest! {
         for line in &lines {
             let mut fresh = Skeletoniser::new();
             let (used, fresh) = (used.skeletonise(line), fresh.skeletonise(line));
-            prop_assert_eq!((used.id, used.text, used.parameters), (fresh.id, fresh.text, fresh.parameters));
+            prop_assert_eq!((used.id, used.text(), used.parameters), (fresh.id, fresh.text(), fresh.parameters));
         }
     }
 

@@ -155,7 +155,7 @@ fn without(
     with_variable.push_str(text.get(at..)?);
     let skeleton = skeletoniser.skeletonise_again(&with_variable);
     let gap = Gap { without: skeleton.id, position };
-    Some(Variant { gap, text: Arc::from(skeleton.text), word: xxh3_64(word.as_bytes()), look, behind })
+    Some(Variant { gap, text: Arc::from(skeleton.text()), word: xxh3_64(word.as_bytes()), look, behind })
 }
 
 /// Where the words of a skeleton are: runs without blanks and delimiters that have a letter, but no names of masks.

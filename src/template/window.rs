@@ -2,94 +2,134 @@
 
 use crate::lanes::{BLOCK_BYTES, Block};
 
-use super::class::{DIGIT, END, HEX_LETTER, LETTER, ROW, class, classes_of};
+use super::class::{Counts, DIGIT, END, HEX_LETTER, LETTER, ROW, class, classes_of};
 
 /// What 64 bytes of a line are, a bit for each byte. It moves along the line, so that a token lies within as a whole, unless it is
 /// longer.
 #[derive(Default)]
 pub(super) struct Window {
     start: usize,
-    digits: u64,
+    pub(super) digits: u64,
     hex_letters: u64,
-    letters: u64,
-    /// Blanks and all control characters but one: most of what ends tokens.
+    pub(super) letters: u64,
     blanks: u64,
-    /// All others: marks, colons, slashes and delimiters.
+    /// All others: marks, colons, slashes, delimiters and control characters.
     marks: u64,
-    /// Where three of these stand side by side.
+    /// Digits and marks.
+    pub(super) strange: u64,
+    /// Where three marks stand side by side.
     rows: u64,
 }
 
-/// What stands up to the next blank, at first glance.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Glance {
-    /// A blank, or the end of the line.
-    Nothing,
-    /// Letters only, up to here; whether all of them are hexadecimal digits.
-    Letters { end: usize, is_hexadecimal: bool },
-    /// Digits only, up to here.
-    Digits { end: usize },
-    /// Something else, in these places of the window.
-    Other { places: u64 },
+/// What stands from a place on.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    /// The bit of the place.
+    first: u64,
+    /// The bits of all blanks from there on.
+    blanks: u64,
 }
 
-/// Where a token ends, and the union of its bytes' classes.
+impl Ahead {
+    /// The bit of the next blank; none where there is no blank in the window.
+    #[inline]
+    pub(super) fn blank(self) -> u64 {
+        self.blanks & self.blanks.wrapping_neg()
+    }
+
+    /// The bits of what stands up to the next blank.
+    #[inline]
+    pub(super) fn places(self) -> u64 {
+        self.blank().wrapping_sub(self.first)
+    }
+
+    /// What stands behind the next blank, if it is in the window as far as the blank behind it.
+    #[inline]
+    pub(super) fn behind(self) -> Option<Self> {
+        let behind = Self { first: self.blank() << 1, blanks: self.blanks & self.blanks.wrapping_sub(1) };
+        (behind.blanks != 0).then_some(behind)
+    }
+}
+
+/// A token, of the line or of a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token {
+    /// Where it ends.
     pub(super) end: usize,
+    /// The union of its bytes' classes.
     pub(super) classes: u16,
+    /// How many of each mark it has.
+    pub(super) counts: Counts,
+    /// The bits of the window for it.
+    pub(super) places: u64,
 }
 
 impl Window {
-    /// The window that begins here. What is behind the end of the bytes is blank.
-    pub(super) fn new(bytes: &[u8], start: usize) -> Self {
+    /// Moves the window, so that it begins here. What is behind the end of the bytes is blank.
+    #[inline(never)]
+    pub(super) fn begin(&mut self, bytes: &[u8], start: usize) {
         let block = Block::of(bytes, start);
-        let digits = block.places(|lane| lane.within(b'0', b'9'));
-        let hex_letters = block.places(|lane| lane.lowered().within(b'a', b'f'));
-        let letters = block.places(|lane| lane.lowered().within(b'g', b'z') | lane.beyond_ascii());
-        let blanks = block.places(|lane| lane.within(0, b' '));
-        let marks = !(digits | hex_letters | letters | blanks);
-        let rows = marks & (marks >> 1) & (marks >> 2);
-        Self { start, digits, hex_letters, letters, blanks, marks, rows }
+        self.start = start;
+        self.digits = block.places(|lane| lane.within(b'0', b'9'));
+        self.hex_letters = block.places(|lane| lane.lowered().within(b'a', b'f'));
+        self.letters = block.places(|lane| lane.lowered().within(b'g', b'z') | lane.beyond_ascii());
+        self.blanks = block.places(|lane| lane.equal(b' '));
+        self.strange = !(self.hex_letters | self.letters | self.blanks);
+        self.marks = self.strange & !self.digits;
+        self.rows = self.marks & (self.marks >> 1) & (self.marks >> 2);
     }
 
     /// What begins here. The window moves if it must.
     #[inline(always)]
-    pub(super) fn glance(&mut self, bytes: &[u8], start: usize) -> Glance {
-        let before = start.wrapping_sub(self.start);
-        let mut behind = if before < BLOCK_BYTES { u64::MAX << before } else { 0 };
-        if self.blanks & behind == 0 {
-            *self = Self::new(bytes, start);
-            behind = u64::MAX;
+    pub(super) fn ahead(&mut self, bytes: &[u8], at: usize) -> Ahead {
+        let before = at.wrapping_sub(self.start);
+        let first = if before < BLOCK_BYTES { 1_u64 << before } else { 0 };
+        let blanks = self.blanks & first.wrapping_neg();
+        if blanks != 0 {
+            return Ahead { first, blanks };
         }
-        let blanks = self.blanks & behind;
-        let places = behind & !blanks & blanks.wrapping_sub(1);
-        let end = self.start + blanks.trailing_zeros() as usize;
-        match places {
-            0 => Glance::Nothing,
-            // It goes on behind the window.
-            _ if blanks == 0 => Glance::Other { places },
-            _ if (self.marks | self.digits) & places == 0 => {
-                Glance::Letters { end, is_hexadecimal: self.letters & places == 0 }
-            }
-            _ if !self.digits & places == 0 => Glance::Digits { end },
-            _ => Glance::Other { places },
-        }
+        self.begin(bytes, at);
+        Ahead { first: 1, blanks: self.blanks }
+    }
+
+    /// Whether all marks of a token stand between letters and digits, each by itself.
+    #[inline]
+    pub(super) fn has_single_marks(&self, places: u64) -> bool {
+        let (marks, inner) = (self.marks & places, places & (places << 1) & (places >> 1));
+        marks & (!inner | marks >> 1) == 0
+    }
+
+    /// Whether the last mark of a token is a colon, and all behind it are digits.
+    #[inline]
+    pub(super) fn has_port(&self, bytes: &[u8], places: u64) -> bool {
+        let marks = self.marks & places;
+        let behind = marks.leading_zeros() as usize;
+        let last = bytes.get((self.start + BLOCK_BYTES - 1).wrapping_sub(behind));
+        // What stands before the last mark is shifted out.
+        last == Some(&b':') && (places & !self.digits).leading_zeros() as usize == behind
+    }
+
+    /// Where the place with this bit is.
+    #[inline]
+    pub(super) fn place(&self, bit: u64) -> usize {
+        self.start + bit.trailing_zeros() as usize
     }
 
     /// The token that these places begin with, which begins here and may be empty.
     #[inline]
     pub(super) fn token(&self, bytes: &[u8], start: usize, places: u64) -> Token {
-        let (mut places, mut classes) = (places, 0);
+        let (mut places, mut classes, mut counts) = (places, 0, Counts::default());
         let mut marks = self.marks & places;
         // Between letters and digits, marks are looked at one by one: most tokens have none or few.
         while marks != 0 {
-            let class = bytes.get(self.start + marks.trailing_zeros() as usize).map_or(END, |byte| class(*byte));
+            let byte = bytes.get(self.place(marks)).copied().unwrap_or_default();
+            let class = class(byte);
             if class & END != 0 {
                 places &= !marks & (marks - 1);
                 break;
             }
             classes |= class;
+            counts = counts.with(byte);
             marks &= marks - 1;
         }
         // Nothing ends it in the whole window.
@@ -97,7 +137,7 @@ impl Window {
             return long(bytes, start);
         }
         let end = if places == 0 { start } else { self.start + BLOCK_BYTES - places.leading_zeros() as usize };
-        Token { end, classes: classes | self.classes(places) }
+        Token { end, classes: classes | self.classes(places), counts, places }
     }
 
     /// The classes of what stands between two places of a token.
@@ -148,13 +188,15 @@ fn long(bytes: &[u8], start: usize) -> Token {
         classes |= class;
         end += 1;
     }
-    Token { end, classes }
+    Token { end, classes, counts: Counts::UNKNOWN, places: u64::MAX }
 }
 
 /// The marks, colons and slashes among the 64 bytes from `start` on, as far as `end`.
 #[cold]
 fn marks_from(bytes: &[u8], start: usize, end: usize) -> u64 {
-    Window::new(bytes.get(..end).unwrap_or(bytes), start).marks
+    let mut window = Window::default();
+    window.begin(bytes.get(..end).unwrap_or(bytes), start);
+    window.marks
 }
 
 /// Marks and their places, see [`Window::marks`].
@@ -197,20 +239,17 @@ mod tests {
 
     /// All tokens of a text; a row may be found where there is none, but not the other way round.
     fn check(bytes: &[u8]) {
-        let (mut window, mut at) = (Window::new(bytes, 0), 0);
-        while at <= bytes.len() {
-            let glance = window.glance(bytes, at);
-            let Token { end, classes } = match glance {
-                Glance::Nothing => Token { end: at, classes: 0 },
-                Glance::Letters { end, .. } => Token { end, classes: classes_of(&bytes[at..end]) },
-                Glance::Digits { end } => Token { end, classes: DIGIT },
-                Glance::Other { places } => window.token(bytes, at, places),
-            };
+        let (mut window, mut at) = (Window::default(), 0);
+        window.begin(bytes, 0);
+        while at < bytes.len() {
+            let ahead = window.ahead(bytes, at);
+            let is_ended = ahead.blank() != 0;
+            let behind = bytes.get(at..).unwrap_or_default();
+            let word = behind.iter().position(|byte| *byte == b' ').unwrap_or(behind.len());
+            assert!(!is_ended || window.place(ahead.blank()) == at + word, "at {at}");
+            assert!(is_ended || word >= 64);
+            let Token { end, classes, .. } = window.token(bytes, at, ahead.places());
             assert_eq!((end, classes & !ROW), plainly(bytes, at), "at {at}");
-            if let Glance::Letters { is_hexadecimal, .. } = glance {
-                assert_eq!(classes & !LETTER, if is_hexadecimal { HEX_LETTER } else { classes & HEX_LETTER });
-                assert_eq!(is_hexadecimal, classes & LETTER == 0);
-            }
             let token = &bytes[at..end];
             let is_other = |byte: u8| class(byte) & (DIGIT | HEX_LETTER | LETTER) == 0;
             let has_row = token.array_windows::<3>().any(|row| row.iter().all(|byte| is_other(*byte)));

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::buffers::Buffers;
 use super::kind::ParameterKind;
-use super::skeleton::{PARAMETERS_MAX, Parameter};
+use super::skeleton::Parameter;
 
 /// What stands for a run of variables.
-pub(super) const VARIABLE: &str = "<*>";
-const VARIABLE_BEHIND_BLANK: &str = " <*>";
+pub(super) const VARIABLE: &[u8; 3] = b"<*>";
 
 /// What the skeleton ends in so far, as far as the next variable asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,13 +22,12 @@ enum Tail {
 
 /// Writes a skeleton: literals, blanks between them, variables that join.
 pub(super) struct Writer<'l, 's> {
-    line: &'l str,
-    text: &'s mut String,
-    parameters: &'s mut Vec<Parameter>,
+    line: &'l [u8],
+    to: &'s mut Buffers,
     tail: Tail,
     /// The length of the text before a joiner.
     joiner_start: usize,
-    /// The piece of the line that `text` still lacks. Literals that stand in the line as they do in the skeleton are copied
+    /// The piece of the line that the text still lacks. Literals that stand in the line as they do in the skeleton are copied
     /// together: most words are followed by one blank and another word.
     pending: Range<usize>,
     /// Where a literal begins that can be copied together with the pending ones; nowhere if there are none.
@@ -39,13 +38,11 @@ pub(super) struct Writer<'l, 's> {
 
 impl<'l, 's> Writer<'l, 's> {
     /// Begins with an empty skeleton of this line.
-    pub(super) fn new(line: &'l str, text: &'s mut String, parameters: &'s mut Vec<Parameter>) -> Self {
-        text.clear();
-        parameters.clear();
+    pub(super) fn new(line: &'l [u8], to: &'s mut Buffers) -> Self {
+        to.clear();
         Self {
             line,
-            text,
-            parameters,
+            to,
             tail: Tail::Literal,
             joiner_start: 0,
             pending: 0..0,
@@ -74,13 +71,11 @@ impl<'l, 's> Writer<'l, 's> {
         self.has_blank = true;
     }
 
-    /// Takes the one blank of ASCII that stands directly behind the last thing.
+    /// Takes the one blank of ASCII that stands directly behind the last thing, if there is one.
     #[inline]
-    pub(super) fn blank_behind(&mut self, at: usize) {
-        if self.next == at {
-            self.next = at + 1;
-        }
-        self.has_blank = true;
+    pub(super) fn blank_behind(&mut self, at: usize, is_there: bool) {
+        self.next += usize::from((self.next == at) & is_there);
+        self.has_blank |= is_there;
     }
 
     /// Takes back the blanks behind the last thing.
@@ -89,9 +84,9 @@ impl<'l, 's> Writer<'l, 's> {
     }
 
     /// Whether the text so far ends like this.
-    pub(super) fn ends_with(&mut self, end: &str) -> bool {
+    pub(super) fn ends_with(&mut self, end: &[u8]) -> bool {
         self.copy_pending();
-        self.text.ends_with(end)
+        self.to.text().ends_with(end)
     }
 
     /// Takes a variable, which joins the one before it.
@@ -101,7 +96,7 @@ impl<'l, 's> Writer<'l, 's> {
             Tail::Variable => {}
             Tail::Joiner => {
                 self.forget_pending();
-                self.text.truncate(self.joiner_start);
+                self.to.truncate(self.joiner_start);
             }
             Tail::Literal => self.new_slot(),
         }
@@ -110,6 +105,7 @@ impl<'l, 's> Writer<'l, 's> {
         self.parameter(kind, start, end);
     }
 
+    #[inline(never)]
     fn new_slot(&mut self) {
         if self.has_blank && self.next != usize::MAX {
             // One blank, as it is in the line.
@@ -117,8 +113,8 @@ impl<'l, 's> Writer<'l, 's> {
             self.has_blank = false;
         }
         self.copy_pending();
-        self.text.push_str(if self.has_blank && !self.text.is_empty() { VARIABLE_BEHIND_BLANK } else { VARIABLE });
-        self.has_blank = false;
+        self.write_blank();
+        self.to.write(VARIABLE);
         self.slots = self.slots.saturating_add(1);
     }
 
@@ -126,7 +122,9 @@ impl<'l, 's> Writer<'l, 's> {
     pub(super) fn masked(&mut self, name: &str, start: usize, end: usize) {
         self.copy_pending();
         self.write_blank();
-        self.text.extend(["<", name, ">"]);
+        for piece in [b"<", name.as_bytes(), b">"] {
+            self.to.copy_all(piece);
+        }
         self.slots = self.slots.saturating_add(1);
         self.tail = Tail::Literal;
         self.parameter(ParameterKind::Masked, start, end);
@@ -135,19 +133,16 @@ impl<'l, 's> Writer<'l, 's> {
     /// Takes a parameter of the last variable that is no part of the text.
     #[inline]
     pub(super) fn parameter(&mut self, kind: ParameterKind, start: usize, end: usize) {
-        if self.parameters.len() < PARAMETERS_MAX
-            && let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end))
-        {
-            self.parameters.push(Parameter { kind, start, end, slot: self.slots.saturating_sub(1) });
+        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
+            self.to.push(Parameter { kind, start, end, slot: self.slots.saturating_sub(1) });
         }
     }
 
     /// Takes one character, which may join variables.
-    #[inline]
     pub(super) fn punctuation(&mut self, at: usize, byte: u8) {
         if self.tail == Tail::Variable && matches!(byte, b',' | b':' | b'-' | b'/') {
             // Behind a variable nothing is pending.
-            self.joiner_start = self.text.len();
+            self.joiner_start = self.to.text_end();
             self.literal(at, at + 1);
             self.tail = Tail::Joiner;
         } else {
@@ -158,19 +153,9 @@ impl<'l, 's> Writer<'l, 's> {
     /// Takes a piece of the line as it is. Nothing is a piece too.
     #[inline]
     pub(super) fn literal(&mut self, start: usize, end: usize) {
-        if start == end {
-            return;
+        if start != end {
+            self.word(start, end, false);
         }
-        self.tail = Tail::Literal;
-        if start == self.next {
-            self.has_blank = false;
-        } else {
-            self.copy_pending();
-            self.write_blank();
-            self.pending.start = start;
-        }
-        self.pending.end = end;
-        self.next = end;
     }
 
     /// As [`Writer::literal`], for at least one byte, and as [`Writer::blank_behind`], if a blank stands behind it.
@@ -192,21 +177,25 @@ impl<'l, 's> Writer<'l, 's> {
         self.copy_pending();
     }
 
+    #[inline]
     fn forget_pending(&mut self) {
         self.pending = 0..0;
         self.next = usize::MAX;
     }
 
+    #[inline]
     fn copy_pending(&mut self) {
-        if !self.pending.is_empty() {
-            self.text.push_str(self.line.get(self.pending.clone()).unwrap_or_default());
+        let Range { start, end } = self.pending;
+        if start < end {
+            self.to.copy(self.line, start, end);
             self.forget_pending();
         }
     }
 
+    #[inline]
     fn write_blank(&mut self) {
-        if self.has_blank && !self.text.is_empty() {
-            self.text.push(' ');
+        if self.has_blank && self.to.text_end() > 0 {
+            self.to.write(b" ");
         }
         self.has_blank = false;
     }

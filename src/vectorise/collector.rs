@@ -125,7 +125,7 @@ impl Collector {
             Some(&place) => place,
             None => {
                 let (announce, floor) = self.announced.meet(service_hash, id, second);
-                let text = || Arc::clone(self.skeletons.entry(id).or_insert_with(|| Arc::from(skeleton.text)));
+                let text = || Arc::clone(self.skeletons.entry(id).or_insert_with(|| Arc::from(skeleton.text())));
                 let skeleton = announce.then(text);
                 let tally = TemplateTally { skeleton, ..TemplateTally::default() };
                 let place = self.templates.len();

@@ -102,10 +102,10 @@ impl Census {
         }
         let shown = Shown::new(message, &skeleton);
         let member =
-            Member { lines: 1, first_line: self.lines, last_line: self.lines, skeleton: skeleton.text.into(), shown };
+            Member { lines: 1, first_line: self.lines, last_line: self.lines, skeleton: skeleton.text().into(), shown };
         self.members.insert(skeleton.id, member);
         self.merges.count(skeleton.id, 1, now);
-        for merge in self.merges.meet(skeleton.id, skeleton.text, 1, now, &self.masks) {
+        for merge in self.merges.meet(skeleton.id, skeleton.text(), 1, now, &self.masks) {
             self.merged_texts.insert(merge.into, merge.text.as_ref().into());
         }
         if self.members.len() > TEMPLATES_MAX {
@@ -194,7 +194,7 @@ impl Census {
                 let skeleton = self.skeletoniser.skeletonise(message);
                 let root = if is_continuation { skeleton.id } else { self.merges.resolve(skeleton.id) };
                 let text = shown.get(&root).map(String::as_str).filter(|_| !is_continuation);
-                (root.to_string(), Cow::Borrowed(text.unwrap_or(skeleton.text)))
+                (root.to_string(), Cow::Borrowed(text.unwrap_or(skeleton.text())))
             }
         }
     }

@@ -28,7 +28,7 @@ fn check_skeleton(message: &str) {
     let again = other.skeletonise(message).id;
     let skeleton = one.skeletonise(message);
     assert_eq!(skeleton.id, again);
-    assert!(skeleton.text.len() <= SKELETON_BYTES_MAX && skeleton.parameters.len() <= PARAMETERS_MAX);
+    assert!(skeleton.text().len() <= SKELETON_BYTES_MAX && skeleton.parameters.len() <= PARAMETERS_MAX);
     let mut last_end = 0;
     for parameter in skeleton.parameters {
         let (start, end) = (parameter.start as usize, parameter.end as usize);
