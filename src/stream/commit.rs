@@ -3,12 +3,11 @@
 //! The rules stand here, apart from Kafka's client, so that the simulation runs them too ([`Connection`] is what they ask of a
 //! client, one step a method).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::log::{CommitError, Committed, Log, Transaction};
+use super::log::{CommitError, Committed, Known, Log, Transaction};
 use crate::record::Partition;
 
 /// How long one transaction is tried again before the connection is made anew; far below the poll interval of five
@@ -67,6 +66,9 @@ pub trait Connection: Log {
     /// Where that is not possible.
     fn renew(&mut self) -> Result<(), CommitError>;
 
+    /// What was committed of the partitions when it was last known.
+    fn known(&mut self) -> &mut Known;
+
     /// What the group has committed for these partitions.
     ///
     /// # Errors
@@ -112,7 +114,10 @@ pub fn commit_whole<C: Connection>(
     }
     let started = connection.now();
     loop {
-        let Err(failure) = connection.send(transaction) else { return outrun_stragglers(connection) };
+        let Err(failure) = connection.send(transaction) else {
+            know(connection, transaction);
+            return outrun_stragglers(connection);
+        };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
         if let Recovered::WasCommitted = recover(connection, failure, transaction)? {
@@ -153,10 +158,14 @@ fn recover<C: Connection>(
             connection.abort().ok();
             Err(CommitError::Fenced(reason))
         }
-        Failure::Abort(reason) | Failure::NotAMember(reason) => {
+        Failure::Abort(ref reason) | Failure::NotAMember(ref reason) => {
             debug!(reason, "transaction aborted; it is sent again");
             match connection.abort() {
-                Ok(()) => outrun_stragglers(connection).map(|()| Recovered::SendAgain),
+                Ok(()) => outrun_stragglers(connection).and_then(|()| match failure {
+                    // Who was put out sends nothing again.
+                    Failure::NotAMember(_) => Ok(Recovered::SendAgain),
+                    _ => ask(connection, reason, transaction),
+                }),
                 Err(Failure::Fenced(reason)) => Err(CommitError::Fenced(reason)),
                 Err(failure) => resolve_doubt(connection, &format!("{failure:?}"), transaction),
             }
@@ -178,18 +187,41 @@ fn resolve_doubt<C: Connection>(
 ) -> Result<Recovered, CommitError> {
     warn!(reason, "transaction in doubt; asking what was committed");
     connection.renew()?;
+    ask(connection, reason, transaction)
+}
+
+/// Asks whether a transaction was committed.
+///
+/// Where it was not, the one before has to be: a broker that lost the end of that one ends it together with this one, as an abort (seen in Kafka 4.3.1,
+/// where a partition has no leader for a moment). Then both have to be read again.
+fn ask<C: Connection>(connection: &mut C, reason: &str, transaction: &Transaction) -> Result<Recovered, CommitError> {
     if connection.assignment_lost() {
         return Err(CommitError::Lost(reason.to_owned()));
     }
     let partitions: Vec<Partition> = transaction.offsets.keys().cloned().collect();
-    let committed: BTreeMap<_, _> = connection
-        .committed_offsets(&partitions)?
-        .into_iter()
-        .filter_map(|(partition, committed)| {
-            committed.map(|committed| (partition, (committed.offset, committed.metadata)))
-        })
-        .collect();
-    Ok(if committed == transaction.offsets { Recovered::WasCommitted } else { Recovered::SendAgain })
+    let committed: Known = connection.committed_offsets(&partitions)?.into_iter().collect();
+    if committed == committed_by(transaction) {
+        know(connection, transaction);
+        return Ok(Recovered::WasCommitted);
+    }
+    let known = connection.known();
+    match partitions.iter().all(|partition| committed.get(partition) == known.get(partition)) {
+        true => Ok(Recovered::SendAgain),
+        false => {
+            Err(CommitError::Broken("what is committed is neither what was so before nor what was sent".to_owned()))
+        }
+    }
+}
+
+fn know<C: Connection>(connection: &mut C, transaction: &Transaction) {
+    connection.known().extend(committed_by(transaction));
+}
+
+fn committed_by(transaction: &Transaction) -> Known {
+    let committed = |(partition, (offset, metadata)): (&Partition, &(_, String))| {
+        (partition.clone(), Some(Committed { offset: *offset, metadata: metadata.clone() }))
+    };
+    transaction.offsets.iter().map(committed).collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// What is committed of each partition that is read, as far as is known: nothing of one that was never committed.
+pub type Known = BTreeMap<Partition, Option<Committed>>;
+
 /// What can be read of a partition now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retained {

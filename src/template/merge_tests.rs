@@ -105,6 +105,8 @@ fn identifiers_need_not_be_many() {
     for (pattern, words) in [
         ("no process * to kill", ["com.example.chat", "com.example.mail", "org.example.maps"]),
         ("set * to its default", ["max_open_files", "max_backfills", "recovery_sleep"]),
+        ("Initializing *", ["system.peers", "system.local", "system.paxos"]),
+        ("poked * again now", ["shop/web-api", "shop/cart-db", "crm/mail-out"]),
     ] {
         let root = id(&pattern.replace('*', "<*>"));
         assert_eq!(meet(&often(pattern, &words)).resolve(id(&pattern.replace('*', words[0]))), root, "{pattern}");
@@ -113,6 +115,7 @@ fn identifiers_need_not_be_many() {
         ("ended by * in the shop", ["java.io.IOException", "java.lang.Error", "a.b.ParseException"]),
         ("got action * of the phone", ["a.intent.SCREEN_ON", "a.intent.SCREEN_OFF", "a.intent.TIME_TICK"]),
         ("mounted * on the disk", ["read-only", "read-write", "write-only"]),
+        ("does * to the disk", ["reads/writes", "and/or", "input/output"]),
     ] {
         assert_eq!(meet(&often(pattern, &words)).aliases().count(), 0, "{pattern}");
     }
@@ -128,6 +131,15 @@ fn five_words_alone_in_brackets_are_names() {
 #[test]
 fn two_words_must_remain() {
     assert_eq!(meet(&lines_of("hello *", &NAMES)).aliases().count(), 0);
+    assert_eq!(meet(&lines_of("*", &["a.example", "b.example", "c.example"])).aliases().count(), 0);
+}
+
+#[test]
+fn a_word_that_comes_twice_is_left_out_in_both_places() {
+    let merges = meet(&lines_of("client 10.0.0.7 (*): query: * IN A", &["a.example", "b.example", "c.example"]));
+    let root = id("client <*> (<*>): query: <*> IN A");
+    assert_eq!(merges.resolve(id("client <*> (a.example): query: a.example IN A")), root);
+    assert_eq!(merges.lines.get(&root), Some(&3));
 }
 
 #[test]

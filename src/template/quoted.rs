@@ -13,7 +13,8 @@ use super::kind::{ParameterKind, kind};
 pub(super) fn quoted(bytes: &[u8], at: usize, is_value: bool) -> Option<(ParameterKind, usize)> {
     let quote = *bytes.get(at)?;
     let before = at.checked_sub(1).and_then(|before| bytes.get(before)).copied();
-    let is_opening = before.is_none_or(|byte| class(byte) & (BLANK | DELIMITER | COLON) != 0 || byte == b'@');
+    let is_opening =
+        before.is_none_or(|byte| class(byte) & (BLANK | DELIMITER | COLON) != 0 || matches!(byte, b'@' | b'/' | b'-'));
     if !is_opening {
         return None;
     }
@@ -76,6 +77,7 @@ mod tests {
             ("user 'ann'", Some((Quoted, "ann"))),
             ("pool \"main\".", Some((Quoted, "main"))),
             ("'ann'@'web-3'", Some((Quoted, "ann"))),
+            ("object-\"kube-system\"/\"web\"", Some((Quoted, "kube-system"))),
             ("channel '' ready", Some((Quoted, ""))),
             ("\"-\"", Some((Quoted, "-"))),
             ("role=\"RUNNING\"", Some((Quoted, "RUNNING"))),

@@ -171,7 +171,9 @@ fn is_word(kind: ParameterKind, value: &str) -> bool {
     let is_truth = ["true", "false", "null", "nil", "none"].iter().any(|word| value.eq_ignore_ascii_case(word));
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let is_identifier = digits >= DIGITS_OF_IDENTIFIER || value.trim_matches('.').contains(['.', '@', ':']);
-    kind == ParameterKind::Word && !is_truth && !is_identifier && value != VARIABLE
+    // `0/1`, `0%/0%`
+    let is_count = digits > 0 && !value.bytes().any(|byte| byte.is_ascii_alphabetic());
+    kind == ParameterKind::Word && !is_truth && !is_identifier && !is_count && value != VARIABLE
 }
 
 /// What a word has before its number: `core.` of `core.2275`; nothing of other words.
@@ -256,6 +258,7 @@ mod tests {
     #[test]
     fn identifiers_are_never_shown_and_stems_are() {
         assert_eq!(shown(&["block blk_7182 of db1.example"]).as_deref(), Some("block <*> of <*>"));
+        assert_eq!(shown(&["commands=3/4 heap=0%/0%"]).as_deref(), Some("commands=<*> heap=<*>"));
         assert_eq!(shown(&["core.12 by x.1", "core.7 by y.1"]).as_deref(), Some("core.<*> by <*>"));
     }
 

@@ -60,6 +60,10 @@ fn what_is_variable() {
         ("a -> b - c and 7->9@x1", "a -> b - c and <*>-><*>"),
         ("1,234,567 of 2,000.", "<*> of <*>."),
         ("job #17 took ~27% or $5", "job #<*> took ~<*> or $<*>"),
+        (
+            "repair #9a3b2c10-8d4e-11ee-b9d1-0242ac120002 and #fa3b2c10-8d4e-11ee-b9d1-0242ac120002, of C# or #none",
+            "repair #<*> and #<*>, of C# or #none",
+        ),
         ("enable......0 then illegal op...........1", "enable......<*> then illegal op...........<*>"),
         ("a...1b...~7...c", "a...<*>...~<*>...c"),
         ("x...1...22...3.3...end", "x...<*>...<*>...<*>...end"),
@@ -121,7 +125,7 @@ fn variables_of_one_run_share_a_slot() {
 fn ids_do_not_change_between_builds() {
     // Whoever breaks this raises RULES_VERSION and changes it.
     let id = Skeletoniser::new().skeletonise("Failed password for root from 127.0.0.1 port 57060 ssh2").id;
-    assert_eq!(id.to_string(), "td9d192373a3e7f41");
+    assert_eq!(id.to_string(), "t53fe8e105c85dbef");
 }
 
 #[test]

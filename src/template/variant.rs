@@ -1,6 +1,7 @@
 //! A skeleton with each of its words left out in turn, and what can be said of the word by itself: what it looks like, and what
 //! stands before it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,10 @@ use crate::record::TemplateId;
 
 /// How many words of a skeleton are left out in turn.
 pub(super) const WORDS_MAX: usize = 24;
-/// Words that must remain beside the one that is left out.
+/// Words that must remain beside the one that is left out; one is enough beside an identifier.
 const WORDS_KEPT_MIN: usize = 2;
+/// Beside the position of a word: it is left out wherever it stands.
+const EVERYWHERE: u8 = 1 << 7;
 
 /// A skeleton with a word left out, and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,7 +30,7 @@ pub(super) struct Gap {
 /// What a word looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Look {
-    /// A host, a package, a file, a setting: `a.b.example`, `max_open_files`, `web-api-prod`.
+    /// A host, a package, a file, a setting: `a.b.example`, `max_open_files`, `web-api-prod`, `prod/web-api`.
     Identifier,
     /// A constant, a state or an exception: `POST`, `Started`, `a.intent.SCREEN_ON`, `java.io.IOException`.
     State,
@@ -39,7 +42,8 @@ impl Look {
     fn of(word: &str) -> Self {
         let inner = word.trim_matches(['.', '_', '-']);
         // One hyphen joins plain words too: `read-only`.
-        let has_marks = inner.contains(['.', '_', '@', '$']) || inner.bytes().filter(|byte| *byte == b'-').count() > 1;
+        let hyphens = inner.bytes().filter(|byte| *byte == b'-').count();
+        let has_marks = inner.contains(['.', '_', '@', '$']) || hyphens > 1 || hyphens == 1 && inner.contains('/');
         match word {
             _ if word.rsplit('.').next().is_some_and(|last| is_state(last.as_bytes()))
                 || word.ends_with("Exception")
@@ -102,31 +106,60 @@ impl Behind {
     }
 }
 
-/// The skeleton with each of its words left out in turn; none of one that was cut, or has too few words.
+/// The skeleton with each of its words left out in turn, and with one that comes several times left out everywhere
+/// (`query (a.example): a.example IN A`); none of one that was cut, and none beside which too few words remain.
 pub(super) fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
     let words = words(text, masks);
-    if words.len() <= WORDS_KEPT_MIN || text.len() >= SKELETON_BYTES_MAX {
+    if text.len() >= SKELETON_BYTES_MAX {
         return Vec::new();
     }
     let mut skeletoniser = Skeletoniser::with_masks(masks.clone());
-    let mut with_variable = String::new();
-    let variant = |(position, &(start, end)): (u8, &(usize, usize))| {
-        let word = text.get(start..end)?;
-        with_variable.clear();
-        with_variable.push_str(text.get(..start)?);
+    let mut variants = Vec::new();
+    for (position, place) in (0..).zip(words.iter().take(WORDS_MAX)) {
+        let mut leave_out = |places: &[Range<usize>], position: u8| {
+            let remain = words.len() - places.len();
+            variants.extend(without(text, places, position, remain, &mut skeletoniser));
+        };
+        leave_out(std::slice::from_ref(place), position);
+        let is_same = |other: &&Range<usize>| text.get((*other).clone()) == text.get(place.clone());
+        let same: Vec<Range<usize>> = words.iter().filter(is_same).cloned().collect();
+        if same.len() > 1 && same.first() == Some(place) {
+            leave_out(&same, position | EVERYWHERE);
+        }
+    }
+    variants
+}
+
+/// The skeleton without the word that is in all of these places; `None` where too few other words remain.
+fn without(
+    text: &str,
+    places: &[Range<usize>],
+    position: u8,
+    remain: usize,
+    skeletoniser: &mut Skeletoniser,
+) -> Option<Variant> {
+    let first = places.first()?.clone();
+    let word = text.get(first.clone())?;
+    let look = Look::of(word);
+    if remain < if look == Look::Identifier { 1 } else { WORDS_KEPT_MIN } {
+        return None;
+    }
+    let behind = Behind::of(text.get(..first.start)?, text.get(first.end..)?);
+    let mut with_variable = String::with_capacity(text.len());
+    let mut at = 0;
+    for place in places {
+        with_variable.push_str(text.get(at..place.start)?);
         with_variable.push_str("<*>");
-        with_variable.push_str(text.get(end..)?);
-        let skeleton = skeletoniser.skeletonise_again(&with_variable);
-        let gap = Gap { without: skeleton.id, position };
-        let (hash, look, behind) =
-            (xxh3_64(word.as_bytes()), Look::of(word), Behind::of(text.get(..start)?, text.get(end..)?));
-        Some(Variant { gap, text: Arc::from(skeleton.text()), word: hash, look, behind })
-    };
-    (0..).zip(words.iter().take(WORDS_MAX)).filter_map(variant).collect()
+        at = place.end;
+    }
+    with_variable.push_str(text.get(at..)?);
+    let skeleton = skeletoniser.skeletonise_again(&with_variable);
+    let gap = Gap { without: skeleton.id, position };
+    Some(Variant { gap, text: Arc::from(skeleton.text()), word: xxh3_64(word.as_bytes()), look, behind })
 }
 
 /// Where the words of a skeleton are: runs without blanks and delimiters that have a letter, but no names of masks.
-fn words(text: &str, masks: &Masks) -> Vec<(usize, usize)> {
+fn words(text: &str, masks: &Masks) -> Vec<Range<usize>> {
     let mut masked = Vec::new();
     masks.find_placeholders(text, &mut masked);
     let is_mask = |start: usize| masked.iter().any(|mask: &Masked| mask.range.contains(&start));
@@ -140,7 +173,7 @@ fn words(text: &str, masks: &Masks) -> Vec<(usize, usize)> {
         let trailing = run.iter().rev().take_while(|byte| matches!(byte, b'.' | b'!' | b'?')).count();
         let core = length - trailing.min(length.saturating_sub(1));
         if classes_of(run) & (LETTER | HEX_LETTER) != 0 && !is_mask(at) {
-            words.push((at, at + core));
+            words.push(at..at + core);
         }
         at += length + 1;
     }

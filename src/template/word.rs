@@ -117,11 +117,12 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// Where a sign or a row of points ends that stands before a number and is no part of it: `#17`, `~27%`, `enable......0`.
+    /// Where a sign or a row of points ends that stands before a number and is no part of it: `#17`, `~27%`, `enable......0`; behind `#`
+    /// also an identifier, whose first digit may be a letter: `#a9f3c210`.
     /// A token without a row has none of points.
     fn joint(&self, start: usize, end: usize, row: u16) -> Option<usize> {
         let token = self.range(start, end);
-        if let [b'#' | b'~' | b'$', b'0'..=b'9', ..] = token {
+        if let [b'#', b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z', ..] | [b'~' | b'$', b'0'..=b'9', ..] = token {
             return Some(start + 1);
         }
         if row == 0 {

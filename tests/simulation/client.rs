@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eddyline::record::{Offset, Partition, Record, TimeBasis};
 use eddyline::stream::commit::{Connection, Failure, commit_whole};
-use eddyline::stream::{CommitError, Committed, Incoming, Log, Rebalance, Retained, Taker, Transaction};
+use eddyline::stream::{CommitError, Committed, Incoming, Known, Log, Rebalance, Retained, Taker, Transaction};
 
 use super::cluster::Cluster;
 use super::group::Told;
@@ -51,6 +51,7 @@ pub struct Client {
     epoch: u64,
     /// A copy of the request that committed a transaction is still on its way, with this epoch.
     straggler: Option<u64>,
+    known: Known,
     member: u64,
     /// The generation of the group that it has heard of.
     generation: u32,
@@ -81,6 +82,7 @@ impl Client {
             producer,
             epoch,
             straggler: None,
+            known: Known::default(),
             member,
             generation: 0,
             assigned: Vec::new(),
@@ -291,6 +293,9 @@ impl Client {
         if self.fails(|world| world.faults.lost_request, "commits that are lost") {
             return Err(Failure::Doubt("no answer".to_owned()));
         }
+        if self.fails(|world| world.faults.lost_end, "ends that the broker loses") {
+            return Ok(());
+        }
         self.world().end_open(&self.producer, self.epoch, true).map_err(fenced)?;
         if self.fails(|world| world.faults.straggler, "commits that are sent twice") {
             self.straggler = Some(self.epoch);
@@ -374,6 +379,7 @@ impl Log for Client {
     ) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
         let mut found = Vec::new();
         for (partition, committed) in self.committed_offsets(partitions)? {
+            self.known.insert(partition.clone(), committed.clone());
             let offset = |offset: usize| Offset(i64::try_from(offset).unwrap());
             let there = self.world().logs.get(&partition).map_or((0, 0), |log| (log.first, log.entries.len()));
             found.push((partition, committed, Retained { first: offset(there.0), end: offset(there.1) }));
@@ -483,10 +489,7 @@ impl Connection for Client {
             self.send_outputs(transaction)?;
             self.send_offsets(transaction)?;
         }
-        self.end().or_else(|failure| match failure {
-            Failure::Abort(_) if self.has(Mutant::TakesAnAbortForACommit) => Ok(()),
-            failure => Err(failure),
-        })
+        self.end()
     }
 
     fn abort(&mut self) -> Result<(), Failure> {
@@ -508,15 +511,25 @@ impl Connection for Client {
         Ok(())
     }
 
+    fn known(&mut self) -> &mut Known {
+        &mut self.known
+    }
+
     fn committed_offsets(
         &mut self,
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>)>, CommitError> {
         self.step("asking for offsets", 10)?;
         if self.has(Mutant::ResendsWithoutAsking) && !self.is_answering {
-            return Ok(Vec::new());
+            let known = |partition: &Partition| (partition.clone(), self.known.get(partition).cloned().flatten());
+            return Ok(partitions.iter().map(known).collect());
         }
-        partitions.iter().map(|partition| Ok((partition.clone(), self.committed_of(partition)?))).collect()
+        let found = partitions.iter().map(|partition| Ok((partition.clone(), self.committed_of(partition)?)));
+        let found: Vec<_> = found.collect::<Result<_, CommitError>>()?;
+        if self.has(Mutant::TakesWhatItIsToldForKnown) {
+            self.known.extend(found.iter().cloned());
+        }
+        Ok(found)
     }
 
     fn assignment_lost(&self) -> bool {

@@ -103,6 +103,7 @@ impl Cluster {
             abort: *random.one_of(&[0, 20, 100, 500]),
             lost_answer: *random.one_of(&[0, 50, 300, 1_500]),
             lost_request: *random.one_of(&[0, 50, 300, 1_500]),
+            lost_end: *random.one_of(&[0, 50, 300, 1_500]),
             around: *random.one_of(&[0, 10, 30, 100]),
             straggler: *random.one_of(&[0, 50, 300, 1_500]),
         };

@@ -38,8 +38,8 @@ pub enum Mutant {
     PublishesWhatWasPublished,
     /// Aborted tallies are read like committed ones.
     ReadsUncommitted,
-    /// A transaction that was aborted is not sent again.
-    TakesAnAbortForACommit,
+    /// After a failure it is not noticed that the transaction before was taken back.
+    TakesWhatItIsToldForKnown,
     /// Offsets are committed first, and outputs follow on their own.
     CommitsOffsetsBeforeOutputs,
     /// A restored judge goes on some tallies too far behind its snapshot.
@@ -67,7 +67,7 @@ impl Mutant {
         Self::SkipsTheCommitOfARevocation,
         Self::PublishesWhatWasPublished,
         Self::ReadsUncommitted,
-        Self::TakesAnAbortForACommit,
+        Self::TakesWhatItIsToldForKnown,
         Self::CommitsOffsetsBeforeOutputs,
         Self::SkipsTalliesBehindASnapshot,
         Self::ForgetsACut,

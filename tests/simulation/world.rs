@@ -27,6 +27,8 @@ pub struct Faults {
     pub lost_answer: u64,
     /// A commit is lost before it was carried out.
     pub lost_request: u64,
+    /// A commit is said to be carried out, and was not: the next end of a transaction of this producer ends both (seen in Kafka 4.3.1).
+    pub lost_end: u64,
     /// A commit is sent twice, and the second copy is read later.
     pub straggler: u64,
     /// In a turn of the scheduler: partitions are shared out anew, a process stops or is replaced while it hangs, the broker

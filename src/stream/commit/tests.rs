@@ -10,6 +10,7 @@ struct Scripted {
     sent: usize,
     stragglers: bool,
     renewed: usize,
+    known: Known,
     committed: Option<Committed>,
 }
 
@@ -25,8 +26,9 @@ impl Scripted {
         committed: i64,
         in_rebalance: bool,
     ) -> (Result<(), CommitError>, Self) {
-        let committed = Some(Committed { offset: Offset(committed), metadata: String::new() });
-        let mut scripted = Self { sends, sent: 0, stragglers, renewed: 0, committed };
+        let at = |offset| Some(Committed { offset: Offset(offset), metadata: String::new() });
+        let known = Known::from([(Partition::new(Topic::new("logs"), 0), at(3))]);
+        let mut scripted = Self { sends, sent: 0, stragglers, renewed: 0, known, committed: at(committed) };
         let mut transaction = Transaction::default();
         transaction.offsets.insert(Partition::new(Topic::new("logs"), 0), (Offset(7), String::new()));
         let ended = commit_whole(&mut scripted, &transaction, in_rebalance);
@@ -87,6 +89,9 @@ impl Connection for Scripted {
         self.renewed += 1;
         Ok(())
     }
+    fn known(&mut self) -> &mut Known {
+        &mut self.known
+    }
     fn committed_offsets(
         &mut self,
         partitions: &[Partition],
@@ -112,7 +117,7 @@ fn put_out() -> Result<(), Failure> {
 #[test]
 fn who_is_put_out_commits_nothing_more() {
     for in_rebalance in [true, false] {
-        let (ended, sent) = Scripted::commit(vec![put_out(), Ok(())], 0, in_rebalance);
+        let (ended, sent) = Scripted::commit(vec![put_out(), Ok(())], 3, in_rebalance);
         assert!(matches!((ended, sent), (Err(CommitError::Broken(_)), 1)));
     }
 }
@@ -121,7 +126,7 @@ fn who_is_put_out_commits_nothing_more() {
 fn what_is_still_on_its_way_is_refused_by_the_epoch_of_a_new_producer() {
     let aborted = || Err(Failure::Abort("timed out".to_owned()));
     for (stragglers, renewed) in [(false, 0), (true, 2)] {
-        let (ended, scripted) = Scripted::commit_with(stragglers, vec![aborted(), Ok(())], 0, false);
+        let (ended, scripted) = Scripted::commit_with(stragglers, vec![aborted(), Ok(())], 3, false);
         assert!(ended.is_ok());
         assert_eq!(scripted.renewed, renewed);
     }
@@ -131,14 +136,14 @@ fn what_is_still_on_its_way_is_refused_by_the_epoch_of_a_new_producer() {
 #[test]
 fn who_is_fenced_makes_no_new_producer() {
     let fenced = || Err(Failure::Fenced("another process".to_owned()));
-    assert!(matches!(Scripted::commit(vec![fenced(), Ok(())], 0, false), (Err(CommitError::Fenced(_)), 1)));
+    assert!(matches!(Scripted::commit(vec![fenced(), Ok(())], 3, false), (Err(CommitError::Fenced(_)), 1)));
 }
 
 #[test]
 fn the_group_does_not_wait_for_minutes_while_partitions_are_given_up() {
     let stale = || (0..200).map(|_| Err(Failure::Abort("ILLEGAL_GENERATION".to_owned()))).collect();
-    assert!(matches!(Scripted::commit(stale(), 0, true), (Err(CommitError::Broken(_)), 10)));
-    assert!(matches!(Scripted::commit(stale(), 0, false), (Err(CommitError::Broken(_)), 120)));
+    assert!(matches!(Scripted::commit(stale(), 3, true), (Err(CommitError::Broken(_)), 10)));
+    assert!(matches!(Scripted::commit(stale(), 3, false), (Err(CommitError::Broken(_)), 120)));
 }
 
 #[test]
@@ -146,4 +151,12 @@ fn in_doubt_it_is_sent_again_only_if_it_was_not_committed() {
     let doubt = || Err(Failure::Doubt("no answer".to_owned()));
     assert!(matches!(Scripted::commit(vec![doubt(), Ok(())], 7, false), (Ok(()), 1)));
     assert!(matches!(Scripted::commit(vec![doubt(), Ok(())], 3, false), (Ok(()), 2)));
+}
+
+/// The transaction before was not committed after all.
+#[test]
+fn nothing_is_sent_again_behind_what_was_taken_back() {
+    for failure in [Failure::Doubt("no answer".to_owned()), Failure::Abort("timed out".to_owned())] {
+        assert!(matches!(Scripted::commit(vec![Err(failure), Ok(())], 2, false), (Err(CommitError::Broken(_)), 1)));
+    }
 }

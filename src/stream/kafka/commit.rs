@@ -1,21 +1,19 @@
 //! The steps of a commit as librdkafka takes them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use tracing::warn;
 
 use super::log::{KafkaLog, QUERY_TIMEOUT};
 use super::producer::Transactions;
 use super::{describe, native};
 use crate::config::Kafka;
-use crate::publish::{Destination, OutputRecord};
+use crate::publish::Destination;
 use crate::record::{Offset, Partition};
 use crate::stream::commit::{Connection, Failure};
-use crate::stream::log::{CommitError, Committed, Transaction, listed};
+use crate::stream::log::{CommitError, Committed, Known, Transaction};
 
 impl Connection for KafkaLog {
     fn is_assigned(&self, partition: &Partition) -> bool {
@@ -28,7 +26,7 @@ impl Connection for KafkaLog {
         // Asked after: who is the same member then was so before, for ids do not come back. Asked before, it could be put out in between.
         let is_member = || self.member.is_some() && native::member_id(&self.consumer) == self.member;
         let group = || self.consumer.group_metadata().filter(|_| is_member());
-        transactions.send(&transaction.outputs, |output| topic_of(&self.kafka, output), &offsets, group)
+        transactions.send(&transaction.outputs, |output| topic_of(&self.kafka, &output.destination), &offsets, group)
     }
 
     fn abort(&mut self) -> Result<(), Failure> {
@@ -49,6 +47,10 @@ impl Connection for KafkaLog {
         Ok(())
     }
 
+    fn known(&mut self) -> &mut Known {
+        &mut self.known
+    }
+
     fn committed_offsets(
         &mut self,
         partitions: &[Partition],
@@ -62,7 +64,7 @@ impl Connection for KafkaLog {
         }
         let answer = match self.consumer.committed_offsets(list.clone(), QUERY_TIMEOUT) {
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => {
-                self.forget_pending(partitions)?;
+                self.end_what_is_left_open(partitions)?;
                 self.consumer.committed_offsets(list, QUERY_TIMEOUT)
             }
             answer => answer,
@@ -108,33 +110,6 @@ impl Connection for KafkaLog {
     }
 }
 
-impl KafkaLog {
-    /// Frees these partitions of offsets that are pending though their transaction has ended.
-    ///
-    /// Brokers do not tell what is committed of a partition while a transaction that sent offsets of it is open, which is for
-    /// [`super::producer::TRANSACTION_TIMEOUT`] at most. A request that is read after the end of its transaction opens one whose end never comes,
-    /// where a broker does not verify it (KIP-890). If our own producer did that, its next transaction ends it; and that one waits for the answer.
-    fn forget_pending(&self, partitions: &[Partition]) -> Result<(), CommitError> {
-        let (Some(transactions), Some(group)) = (&self.transactions, self.consumer.group_metadata()) else {
-            return Err(CommitError::Broken("not told what is committed".to_owned()));
-        };
-        warn!(partitions = %listed(partitions), "not told what is committed, as if a transaction that has ended were open: aborting one");
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            // Which offset does not matter, for it is never committed.
-            list.add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(0))
-                .map_err(|error| self.broken(&error))?;
-        }
-        transactions
-            .forget_pending(&list, &Arc::new(group))
-            .map_err(|failure| CommitError::Broken(format!("not told what is committed: {failure:?}")))?;
-        if transactions.may_have_stragglers() {
-            return Err(CommitError::Broken("a connection broke while a transaction was aborted".to_owned()));
-        }
-        Ok(())
-    }
-}
-
 fn offsets_of(transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     for (partition, (offset, metadata)) in &transaction.offsets {
@@ -147,8 +122,8 @@ fn offsets_of(transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
     Ok(list)
 }
 
-fn topic_of(kafka: &Kafka, output: &OutputRecord) -> String {
-    match &output.destination {
+pub(super) fn topic_of(kafka: &Kafka, destination: &Destination) -> String {
+    match destination {
         Destination::Anomalies => kafka.topic("anomalies"),
         Destination::Episodes => kafka.topic("episodes"),
         Destination::Templates => kafka.topic("templates"),

@@ -21,7 +21,7 @@ use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, uptime};
 use crate::record::{Offset, Partition, StreamTime};
 use crate::stream::commit::{Connection, commit_whole};
-use crate::stream::log::{CommitError, Committed, Incoming, Log, Rebalance, Retained, Taker, Transaction};
+use crate::stream::log::{CommitError, Committed, Incoming, Known, Log, Rebalance, Retained, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
 const POLL_RECORDS_MAX: usize = 10_000;
@@ -42,6 +42,8 @@ pub struct KafkaLog {
     /// librdkafka without being told to give anything up (2.12: `JoinGroup` with `UNKNOWN_MEMBER_ID`, cooperative), though others read its partitions by
     /// then, and brokers look at members only, not at whose a partition is. So what was read as one member is not committed as another.
     pub(super) member: Option<String>,
+    /// What was committed of them.
+    pub(super) known: Known,
     view: Arc<View>,
     pub(super) stop: Stop,
     pub(super) begin: Option<StreamTime>,
@@ -73,6 +75,7 @@ impl KafkaLog {
             topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
             assigned: Assigned::default(),
             member: None,
+            known: Known::default(),
             view,
             stop,
             begin: None,
@@ -180,6 +183,7 @@ impl Log for KafkaLog {
         let mut found = Vec::with_capacity(partitions.len());
         let patience = Instant::now() + QUERY_TIMEOUT;
         for (partition, mut committed) in self.committed_offsets(partitions)? {
+            self.known.insert(partition.clone(), committed.clone());
             let there = match &mut committed {
                 Some(until) => {
                     let there = self.retained(&partition, until.offset, patience)?;

@@ -6,6 +6,7 @@ mod commit;
 mod consumer;
 mod deliveries;
 pub mod inspect;
+mod left_open;
 mod log;
 mod members;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]

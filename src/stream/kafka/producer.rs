@@ -94,13 +94,24 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
+        self.fill(outputs, topic_of, offsets, group)?;
+        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
+    }
+
+    /// Begins a transaction with these outputs and offsets.
+    fn fill(
+        &self,
+        outputs: &[OutputRecord],
+        topic_of: impl Fn(&OutputRecord) -> String,
+        offsets: &TopicPartitionList,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), Failure> {
         self.deliver(outputs, topic_of)?;
         let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
         let read: BTreeSet<String> = offsets.elements().iter().map(|element| element.topic().to_owned()).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
         let group = Arc::new(group);
-        self.retry("offsets", &read, || self.send_offsets(offsets.clone(), Arc::clone(&group)))?;
-        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
+        self.retry("offsets", &read, || self.send_offsets(offsets.clone(), Arc::clone(&group)))
     }
 
     /// The call does not keep to its time: where the group's coordinator goes away in the middle of it, it may wait for ever
@@ -145,18 +156,24 @@ impl Transactions {
         sent
     }
 
-    /// Has the group's coordinator forget offsets that it still takes for those of an open transaction of this producer.
-    ///
-    /// An end of a transaction with offsets in it is the only thing that makes it forget them, so one is begun and aborted.
-    pub(super) fn forget_pending(
+    /// Sends everything in one transaction and aborts it: what brokers still take for an open transaction of this producer in the same
+    /// partitions and group ends with it.
+    pub(super) fn abort_whole(
         &self,
+        outputs: &[OutputRecord],
+        topic_of: impl Fn(&OutputRecord) -> String,
         offsets: &TopicPartitionList,
-        group: &Arc<ConsumerGroupMetadata>,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
         self.begun_at.set(Instant::now());
-        self.deliver(&[], |_| String::new())?;
-        let sent = self.retry("offsets", &[], || self.send_offsets(offsets.clone(), Arc::clone(group)));
-        self.abort().and(sent)
+        let filled = self.fill(outputs, topic_of, offsets, group);
+        self.abort().and(filled)
+    }
+
+    /// How many partitions a topic has; none where there is no such topic.
+    pub(super) fn partition_count(&self, topic: &str) -> KafkaResult<usize> {
+        let metadata = self.producer.client().fetch_metadata(Some(topic), CALL_TIMEOUT)?;
+        Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
     }
 
     /// Begins a transaction and waits until the outputs are delivered in it.
