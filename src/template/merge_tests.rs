@@ -129,6 +129,26 @@ fn five_words_alone_in_brackets_are_names() {
 }
 
 #[test]
+fn identifiers_that_vary_at_once_are_left_out_at_once() {
+    let pairs = [("sales_etl", "load.orders"), ("crm_export", "diff.all"), ("dwh_nightly", "vacuum.facts")];
+    let lines: Vec<String> =
+        pairs.iter().map(|(dag, task)| format!("Detected job with dag {dag} and task {task}")).collect();
+    let root = id("Detected job with dag <*> and task <*>");
+    assert_eq!(meet(&lines).resolve(id(&lines[0])), root);
+    let classes = ["java.io.IOException", "java.lang.Error", "a.b.ParseException"];
+    let lines: Vec<String> = classes.iter().map(|class| format!("job of {class} ended by x.{class}")).collect();
+    assert_eq!(meet(&lines).aliases().count(), 0, "exceptions are states");
+}
+
+#[test]
+fn a_participle_in_quotes_is_a_name_where_there_is_proof() {
+    let lines = ["user 'ann' in vhost 'shop'", "user 'ann' in vhost 'staging'"].map(str::to_owned);
+    assert_eq!(meet(&lines).resolve(id(&lines[1])), id("user '<*>' in vhost '<*>'"));
+    let lines = ["state 'DOWN' of vhost 'shop'", "state 'ok' of vhost 'shop'"].map(str::to_owned);
+    assert_eq!(meet(&lines).aliases().count(), 0, "a constant is a state");
+}
+
+#[test]
 fn two_words_must_remain() {
     assert_eq!(meet(&lines_of("hello *", &NAMES)).aliases().count(), 0);
     assert_eq!(meet(&lines_of("*", &["a.example", "b.example", "c.example"])).aliases().count(), 0);

@@ -5,7 +5,7 @@
 //! words, which are read word by word: they hold messages as often as names.
 
 use super::address::kind_with_colons;
-use super::class::{BLANK, COLON, DELIMITER, DIGIT, END, WORD, class, classes_of};
+use super::class::{BLANK, COLON, DELIMITER, END, WORD, class, classes_of};
 use super::kind::{ParameterKind, kind};
 
 /// The kind and the end of the value in the quotes of which the first stands at `at`; `None` where it is to be read like any text.
@@ -50,13 +50,13 @@ fn is_behind_colon(bytes: &[u8], at: usize) -> bool {
     bytes.get(..at).unwrap_or_default().trim_ascii_end().ends_with(b":")
 }
 
-/// Whether a word says in which state something is: a constant, or a participle.
+/// Whether a word says in which state something is: a constant, or a participle (`partner_feed` and `order.created` are none).
 pub(super) fn is_state(word: &[u8]) -> bool {
-    let has_digit = classes_of(word) & DIGIT != 0;
-    is_constant(word) || !has_digit && (word.ends_with(b"ed") || word.ends_with(b"ing"))
+    let is_participle = || word.ends_with(b"ed") || word.ends_with(b"ing");
+    is_constant(word) || is_participle() && word.iter().all(u8::is_ascii_alphabetic)
 }
 
-fn is_constant(word: &[u8]) -> bool {
+pub(super) fn is_constant(word: &[u8]) -> bool {
     word.len() > 1 && word.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
 }
 
@@ -86,6 +86,8 @@ mod tests {
             ("left '17' of", Some((Number, "17"))),
             ("at \"10.0.0.7:80\"", Some((Ip, "10.0.0.7:80"))),
             ("changed 'stopped' to", None),
+            ("queue 'order.created' in", Some((Quoted, "order.created"))),
+            ("dag 'partner_feed' in", Some((Quoted, "partner_feed"))),
             ("code \"EPIPE\"", None),
             ("info \"Connection refused\"", None),
             ("user: 'billing'", Some((Quoted, "billing"))),

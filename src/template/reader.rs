@@ -251,8 +251,12 @@ impl<'l, 's> Reader<'l, 's> {
     fn path_kind(&self, start: usize, end: usize, classes: u16) -> Option<ParameterKind> {
         let token = self.range(start, end);
         if let [b'/', second, ..] = token {
-            let is_path = class(*second) & WORD != 0 || matches!(second, b'_' | b'.' | b'~');
+            let is_path = class(*second) & WORD != 0 || matches!(second, b'_' | b'.' | b'~' | b'?' | b'%');
             return is_path.then_some(ParameterKind::Path);
+        }
+        // The target of a request: `GET / HTTP/1.1`
+        if token == b"/" && self.bytes.get(end..).is_some_and(|rest| rest.starts_with(b" HTTP/")) {
+            return Some(ParameterKind::Path);
         }
         if classes & COLON == 0 {
             return None;

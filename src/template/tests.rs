@@ -72,6 +72,7 @@ fn what_is_variable() {
         (r#"{"id":17,"state":"ok"}"#, r#"{"id":<*>,"state":"<*>"}"#),
         ("deadbeefcafe at facade", "<*> at facade"),
         ("a / b / // c", "a / b / // c"),
+        (r#""GET / HTTP/1.1" and "GET /?q=1 HTTP/1.1" or /"#, r#""GET <*>" and "GET <*>" or /"#),
         ("tabs\tand\u{0}controls  here ", "tabs and controls here"),
         ("", ""),
     ] {

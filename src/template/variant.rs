@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::class::{COLON, END, HEX_LETTER, LETTER, class, classes_of};
 use super::masks::{Masked, Masks};
-use super::quoted::is_state;
+use super::quoted::{is_constant, is_state};
 use super::skeleton::{SKELETON_BYTES_MAX, Skeletoniser};
 use crate::record::TemplateId;
 
@@ -19,6 +19,8 @@ pub(super) const WORDS_MAX: usize = 24;
 const WORDS_KEPT_MIN: usize = 2;
 /// Beside the position of a word: it is left out wherever it stands.
 const EVERYWHERE: u8 = 1 << 7;
+/// In the place of a position: all identifiers are left out.
+const ALL_IDENTIFIERS: u8 = u8::MAX;
 
 /// A skeleton with a word left out, and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,12 +41,14 @@ pub(super) enum Look {
 }
 
 impl Look {
-    fn of(word: &str) -> Self {
+    /// In quotes, where a participle may be a name as well (`vhost 'staging'`), only a constant is a state.
+    fn of(word: &str, is_quoted: bool) -> Self {
         let inner = word.trim_matches(['.', '_', '-']);
         // One hyphen joins plain words too: `read-only`.
         let hyphens = inner.bytes().filter(|byte| *byte == b'-').count();
         let has_marks = inner.contains(['.', '_', '@', '$']) || hyphens > 1 || hyphens == 1 && inner.contains('/');
         match word {
+            _ if is_quoted && !is_constant(word.as_bytes()) && !has_marks => Self::Other,
             _ if word.rsplit('.').next().is_some_and(|last| is_state(last.as_bytes()))
                 || word.ends_with("Exception")
                 || word.ends_with("Error") =>
@@ -66,7 +70,7 @@ pub(super) fn mostly(look: Look, looks: &[Look]) -> bool {
 pub(super) struct Variant {
     pub(super) gap: Gap,
     pub(super) text: Arc<str>,
-    /// Hash of the word.
+    /// Hash of what is left out.
     pub(super) word: u64,
     pub(super) look: Look,
     pub(super) behind: Behind,
@@ -100,14 +104,16 @@ impl Behind {
                 Self::Noun
             }
             Some("database" | "db" | "table" | "queue" | "topic") => Self::Noun,
+            Some(key) if key.ends_with("_id") || key.ends_with("_name") => Self::Noun,
             Some("for" | "by") => Self::Preposition,
             _ => Self::Other,
         }
     }
 }
 
-/// The skeleton with each of its words left out in turn, and with one that comes several times left out everywhere
-/// (`query (a.example): a.example IN A`); none of one that was cut, and none beside which too few words remain.
+/// The skeleton with each of its words left out in turn, with one that comes several times left out everywhere
+/// (`query (a.example): a.example IN A`), and with all identifiers left out at once (`dag sales_etl, task load_orders`); none of one
+/// that was cut, and none beside which too few words remain.
 pub(super) fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
     let words = words(text, masks);
     if text.len() >= SKELETON_BYTES_MAX {
@@ -127,10 +133,22 @@ pub(super) fn variants(text: &str, masks: &Masks) -> Vec<Variant> {
             leave_out(&same, position | EVERYWHERE);
         }
     }
+    let is_identifier = |place: &&Range<usize>| look_of(text, place) == Some(Look::Identifier);
+    let identifiers: Vec<Range<usize>> = words.iter().take(WORDS_MAX).filter(is_identifier).cloned().collect();
+    if identifiers.len() > 1 {
+        let remain = words.len() - identifiers.len();
+        variants.extend(without(text, &identifiers, ALL_IDENTIFIERS, remain, &mut skeletoniser));
+    }
     variants
 }
 
-/// The skeleton without the word that is in all of these places; `None` where too few other words remain.
+fn look_of(text: &str, place: &Range<usize>) -> Option<Look> {
+    let quote = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).filter(|byte| b"'\"".contains(byte));
+    let before = quote(place.start.checked_sub(1));
+    Some(Look::of(text.get(place.clone())?, before.is_some() && before == quote(Some(place.end))))
+}
+
+/// The skeleton without what is in these places; `None` where too few other words remain.
 fn without(
     text: &str,
     places: &[Range<usize>],
@@ -139,15 +157,15 @@ fn without(
     skeletoniser: &mut Skeletoniser,
 ) -> Option<Variant> {
     let first = places.first()?.clone();
-    let word = text.get(first.clone())?;
-    let look = Look::of(word);
+    let look = look_of(text, &first)?;
     if remain < if look == Look::Identifier { 1 } else { WORDS_KEPT_MIN } {
         return None;
     }
     let behind = Behind::of(text.get(..first.start)?, text.get(first.end..)?);
-    let mut with_variable = String::with_capacity(text.len());
+    let (mut with_variable, mut left_out) = (String::with_capacity(text.len()), String::new());
     let mut at = 0;
     for place in places {
+        left_out.extend([text.get(place.clone())?, " "]);
         with_variable.push_str(text.get(at..place.start)?);
         with_variable.push_str("<*>");
         at = place.end;
@@ -155,7 +173,7 @@ fn without(
     with_variable.push_str(text.get(at..)?);
     let skeleton = skeletoniser.skeletonise_again(&with_variable);
     let gap = Gap { without: skeleton.id, position };
-    Some(Variant { gap, text: Arc::from(skeleton.text()), word: xxh3_64(word.as_bytes()), look, behind })
+    Some(Variant { gap, text: Arc::from(skeleton.text()), word: xxh3_64(left_out.as_bytes()), look, behind })
 }
 
 /// Where the words of a skeleton are: runs without blanks and delimiters that have a letter, but no names of masks.

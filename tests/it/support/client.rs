@@ -57,6 +57,9 @@ impl Client {
             .set("enable.idempotence", "true")
             // A broker that is back is found at once: what comes more than the lateness after it is late, as it should be.
             .set("reconnect.backoff.max.ms", "200")
+            // A request that a broker which stood still does not answer is sent again on another connection, not waited for for a minute.
+            .set("request.timeout.ms", "9000")
+            .set("socket.timeout.ms", "10000")
             .set("linger.ms", "5")
             .set("compression.type", "lz4")
             .set("message.max.bytes", "20000000")
