@@ -3,6 +3,8 @@
 //! They are known by their shape alone. Producers without keys scatter the lines of a trace over partitions, so what
 //! stood before cannot be asked.
 
+use super::stamp;
+
 /// Beginnings of lines that stand in stack traces only: of Java, Python, Rust.
 const BEGINNINGS: [&str; 7] = [
     "Caused by:",
@@ -20,7 +22,8 @@ const BEGINNINGS: [&str; 7] = [
 /// beginning make a continuation: receivers of RFC 3164 leave that in the message.
 pub(super) fn is_continuation(line: &str) -> bool {
     match line.as_bytes() {
-        [b'\t', ..] | [b' ', b' ' | b'\t', ..] => true,
+        [b' ', b' ', ..] => !has_stamp(line.trim_start_matches(' ')),
+        [b'\t', ..] | [b' ', b'\t', ..] => true,
         [b' ', rest @ ..] => rest.starts_with(b"at "),
         // The first letters of the beginnings, so that hardly any line is compared with all of them.
         [b'C', b'a', ..]
@@ -37,6 +40,12 @@ pub(super) fn is_continuation(line: &str) -> bool {
         [b'c', ..] if line.starts_with("created by ") => line.contains(" in goroutine "),
         _ => is_go_call(line),
     }
+}
+
+/// Whether a line begins with a date and a time of day: programs of HashiCorp indent all their lines.
+fn has_stamp(line: &str) -> bool {
+    line.starts_with(|first: char| first.is_ascii_digit())
+        && stamp::leading(line, None).is_some_and(|stamp| stamp.time.is_some())
 }
 
 /// Whether a line is `before`, a number, `after`, and whatever follows.

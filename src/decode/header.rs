@@ -151,6 +151,9 @@ fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) ->
                 }
                 let is_number = word.is_of(class::DIGIT);
                 numbers += usize::from(is_number);
+                if has_stamp && let Some(found) = level_behind_category(&word) {
+                    return found;
+                }
                 if !is_number && !(has_stamp && (is_of_header(&word) || after.starts_with(" - "))) {
                     break;
                 }
@@ -159,6 +162,14 @@ fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) ->
         rest = strip_separators(after);
     }
     Through { level: None, rest: text, is_final: false }
+}
+
+/// The level behind a word, both with a colon. BIND: `queries: info: message`.
+fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
+    word.text.strip_suffix(':')?;
+    let next = self::word(word.rest.strip_prefix(' ')?)?;
+    let level = Some(level::of_header_word(next.text.strip_suffix(':')?, true)?);
+    Some(Through { level, rest: next.rest, is_final: true })
 }
 
 /// The level that the word says with which `rest` begins.

@@ -302,6 +302,11 @@ fn continuations_are_known_by_their_shape() {
     {
         assert!(!with_line(line, |decoded| decoded.is_continuation), "{line}");
     }
+    let line = "    2020-08-03T07:00:11.134Z [INFO]  agent.server.raft: restored from snapshot: id=41-1190331";
+    with_line(line, |decoded| {
+        assert_eq!((decoded.message, decoded.level), ("restored from snapshot: id=41-1190331", Level::Info));
+        assert!(!decoded.is_continuation, "programs of HashiCorp indent all lines");
+    });
     // A whole trace in one record is known by its exception.
     let trace = "Traceback (most recent call last):\n  File \"a.py\", line 1\nValueError: bad\n";
     with_line(trace, |line| {

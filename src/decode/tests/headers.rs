@@ -4,6 +4,10 @@ use super::*;
 
 /// Lines as real programs write them: the message, the level and the host that are to be found, at 08:01:24 or unknown.
 const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
+    // BIND
+    ("23-Nov-2026 08:01:24.007 lame-servers: info: connection refused", "connection refused", Level::Info, None),
+    ("23-Nov-2026 08:01:24.007 general: error: reload: failed", "reload: failed", Level::Error, None),
+    ("23-Nov-2026 08:01:24.007 general: remark: none", "general: remark: none", Level::Info, None),
     // Ceph, GlusterFS, Trino, Consul
     (
         "2026-11-23T08:01:24.789+0000 7f1234567890  0 log_channel(cluster) log [DBG] : pgmap v123",
