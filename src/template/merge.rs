@@ -1,12 +1,13 @@
 //! Merging: templates that differ in one word that varies like a value, such as the name of a user, become one.
 //!
 //! Each new template is compared with all others at once by *leave one out*: for each of its words, the skeleton with that
-//! word as a variable is hashed, and templates that are equal but for it meet at that hash. They are merged where the
+//! word as a variable is hashed, and templates that are equal but for it meet at that hash. So do those that are equal but for a word that
+//! comes several times (`query (a.example): a.example IN A`), or but for all identifiers at once. They are merged where the
 //! cardinality says that the word is a value:
 //!
 //! * at least five different words, half of whose templates were seen once (new ones keep coming; after Good and Turing), or
-//! * at least three, most of which are identifiers (`a.b.example`, `max_open_files`, `web-api-prod`), or
-//! * at least three behind a noun such as `user`, `host` or `table`, or
+//! * at least three, most of which are identifiers (`a.b.example`, `max_open_files`, `web-api-prod`, `shop/web-api`), or
+//! * at least three behind a noun such as `user`, `host`, `table` or `task_id`, or
 //! * at least five behind `for` or `by`, or alone in brackets, or
 //! * at least sixteen, whatever they look like, or
 //! * the same skeleton with a variable in that place exists too.
