@@ -13,18 +13,15 @@
 use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
-use super::actor::{behind_ceph, behind_gluster_id, behind_method, behind_process, is_connection, is_tabbed_thread};
-use super::element::{
-    Element, behind_logger, behind_source_line, group, is_class_line, is_of_header, next, strip_separators,
-};
+use super::actor::{behind_ceph, behind_method, behind_process, is_connection, is_tabbed_thread};
+use super::element::{behind_logger, behind_source_line, group, is_class_line, strip_separators};
 use super::level;
 use super::logfmt;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
+use super::way_to_level::{BEFORE_LEVEL_MAX, Through, through_level};
 use super::word::{Word, class, word};
 
-/// How many elements are looked at for the level.
-const BEFORE_LEVEL_MAX: usize = 6;
 /// How many elements come off behind the level.
 const BEHIND_LEVEL_MAX: usize = 6;
 /// The longest field of a header that is divided by `|`, in bytes.
@@ -113,104 +110,6 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     let inside = if stamp.inside.is_empty() { None } else { through_level(stamp.inside, true, None).level };
     let found = through_level(rest, true, first);
     Header { time, level: inside.or(found.level), host: None, message: behind_level(&found) }
-}
-
-/// What was found on the way to the level.
-struct Through<'a> {
-    level: Option<Level>,
-    /// What follows the level; without one, all of the text.
-    rest: &'a str,
-    /// Whether a colon stands behind the level: then the message begins.
-    is_final: bool,
-}
-
-/// Goes to a level before which only elements of headers stand. With a stamp before, names are such elements too. `first` may be the
-/// first word behind blanks.
-fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) -> Through<'a> {
-    let mut rest = strip_separators(text);
-    let mut numbers = 0;
-    let mut known = first.filter(|word| word.is_first_of(rest));
-    for _ in 0..BEFORE_LEVEL_MAX {
-        let element = match known.take() {
-            Some(word) => Some((Element::Word(word), word.rest)),
-            None => next(rest),
-        };
-        let Some((element, after)) = element else { break };
-        match element {
-            Element::Group(inner) => {
-                if let Some(level) = level::of_header_word(inner.trim_ascii(), true) {
-                    return Through { level: Some(level), rest: after, is_final: false };
-                }
-            }
-            Element::Word(word) => {
-                if let Some(found) = level_of(rest, &word, has_stamp) {
-                    return found;
-                }
-                if let Some(found) = level_of_letter(&word, numbers, has_stamp) {
-                    return found;
-                }
-                let is_number = word.is_of(class::DIGIT);
-                numbers += usize::from(is_number);
-                if has_stamp && let Some(found) = level_behind_category(&word) {
-                    return found;
-                }
-                if !is_number && !(has_stamp && (is_of_header(&word) || after.starts_with(" - "))) {
-                    break;
-                }
-            }
-        }
-        rest = strip_separators(after);
-    }
-    Through { level: None, rest: text, is_final: false }
-}
-
-/// The level behind a word, both with a colon. BIND: `queries: info: message`.
-fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
-    word.text.strip_suffix(':')?;
-    let next = self::word(word.rest.strip_prefix(' ')?)?;
-    let level = Some(level::of_header_word(next.text.strip_suffix(':')?, true)?);
-    Some(Through { level, rest: next.rest, is_final: true })
-}
-
-/// The level that the word says with which `rest` begins.
-fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Through<'a>> {
-    let after = word.rest;
-    if word.has(class::NAME & !(class::LOWER | class::UPPER | class::MIXED | class::COLON)) && !word.has(class::COLON) {
-        return None;
-    }
-    if word.has(class::COLON)
-        && let Some(colon) = word.text.bytes().position(|byte| byte == b':')
-        && let Some((head, tail)) = word.text.split_at_checked(colon)
-    {
-        let tail = tail.get(1..).unwrap_or_default();
-        let level = Some(level::of_header_word(head, false)?);
-        // Python: `WARNING:django.request:message`
-        let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
-        return Some(Through { level, rest: rest.get(head.len() + 1 + name_bytes..)?, is_final: true });
-    }
-    // Padded, or followed by a tab or a comma, a level is no word of a sentence in lower case either.
-    let is_set_apart = has_stamp && (after.starts_with("  ") || after.starts_with('\t') || word.text.ends_with(','));
-    let level = Some(level::of_header_word(word.text.trim_end_matches(','), is_set_apart)?);
-    Some(Through { level, rest: after, is_final: false })
-}
-
-/// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.
-fn level_of_letter<'a>(word: &Word<'a>, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
-    let [letter] = word.text.as_bytes() else { return None };
-    let level = Some(level::of_letter(*letter).filter(|_| has_stamp)?);
-    // etcd: `W | rafthttp: message`
-    if let Some(name) = word.rest.strip_prefix(" | ").and_then(self::word).filter(|name| name.text.ends_with(':')) {
-        return Some(Through { level, rest: name.rest, is_final: true });
-    }
-    if let Some(rest) = behind_gluster_id(word.rest.trim_ascii_start()) {
-        return Some(Through { level, rest, is_final: false });
-    }
-    let name = self::word(word.rest.trim_ascii_start())?;
-    if numbers > 0 {
-        let is_final = name.text.ends_with(':');
-        return Some(Through { level, rest: if is_final { name.rest } else { word.rest }, is_final });
-    }
-    name.is_component().then_some(Through { level, rest: name.rest, is_final: false })
 }
 
 /// The message behind stamp and level.

@@ -27,6 +27,7 @@ mod prefix;
 mod stamp;
 mod text;
 mod transport;
+mod way_to_level;
 mod word;
 
 #[cfg(test)]
