@@ -295,6 +295,8 @@ fn continuations_are_known_by_their_shape() {
         "main.(*Server).handle(0xc000012, {0x1, 0x2}, ...)",
         "created by net/http.(*Server).Serve in goroutine 1",
         "stack backtrace:",
+        "    1596400211 bytes in use",
+        "    12:30:11 was the last",
     ] {
         assert!(with_line(line, |decoded| decoded.is_continuation), "{line}");
     }

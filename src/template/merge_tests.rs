@@ -55,6 +55,7 @@ fn names_need_not_be_many_where_the_word_before_says_that_they_are_names() {
     };
     for (pattern, words) in [
         ("session opened for user * by root", &["news", "cyrus", "test"][..]),
+        ("lost the job of task_id * at night", &["export", "diff", "stage"]),
         ("Failed password for * from 10.0.0.7", &["root", "git", "ftp", "uucp", "admin"]),
     ] {
         let root = id(&pattern.replace('*', "<*>"));

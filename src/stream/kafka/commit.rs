@@ -26,7 +26,7 @@ impl Connection for KafkaLog {
         // Asked after: who is the same member then was so before, for ids do not come back. Asked before, it could be put out in between.
         let is_member = || self.member.is_some() && native::member_id(&self.consumer) == self.member;
         let group = || self.consumer.group_metadata().filter(|_| is_member());
-        transactions.send(&transaction.outputs, |output| topic_of(&self.kafka, &output.destination), &offsets, group)
+        transactions.send(&transaction.outputs, &offsets, group)
     }
 
     fn abort(&mut self) -> Result<(), Failure> {

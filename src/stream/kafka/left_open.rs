@@ -7,9 +7,13 @@
 //!
 //! Then readers of what is committed stand still, and nobody is told what is committed of the group. The next transaction of the same producer in these
 //! partitions ends both; but a producer whose member was started anew has none before it is told. So it sends one to
-//! all partitions that it may have written to, and aborts it. Offsets that are not committed were not committed with anything else,
-//! where all of these partitions were without a leader (of one broker they are); what was in it is read and sent again. Where other markers of it were
-//! written, records are counted twice; the judge sees that, and says so.
+//! all partitions that it may have written to, and aborts it: what was in the lost one is read and sent again.
+//!
+//! # Limits
+//!
+//! How the lost one ended is not known. If it was a commit, and some of its partitions did get their markers (a broker gives its partitions up one after the
+//! other), what is in these is there twice then: of `<input>.scored` nobody sees that, of tallies the judge does, and says so. A producer that nobody starts
+//! again leaves it open for ever.
 
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
@@ -30,6 +34,9 @@ impl KafkaLog {
         let Some(transactions) = &self.transactions else {
             return Err(CommitError::Broken("not told what is committed".to_owned()));
         };
+        if self.stop.is_requested() {
+            return Err(CommitError::Broken("asked to stop before it was known what is committed".to_owned()));
+        }
         warn!(partitions = %listed(partitions), "not told what is committed, as if a transaction that has ended were open: aborting one");
         let mut offsets = TopicPartitionList::new();
         for partition in partitions {
@@ -45,12 +52,7 @@ impl KafkaLog {
             outputs.extend((0_i32..).take(count).map(|number| nothing(destination.clone(), number)));
         }
         transactions
-            .abort_whole(
-                &outputs,
-                |output| topic_of(&self.kafka, &output.destination),
-                &offsets,
-                || self.consumer.group_metadata(),
-            )
+            .abort_whole(&outputs, &offsets, || self.consumer.group_metadata())
             .map_err(|failure| CommitError::Broken(format!("not told what is committed: {failure:?}")))?;
         if transactions.may_have_stragglers() {
             return Err(CommitError::Broken("a connection broke while a transaction was aborted".to_owned()));

@@ -11,6 +11,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use super::commit::topic_of;
 use super::deliveries::Deliveries;
 use super::refusal::missing_right;
 use super::{Role, client, describe, native};
@@ -79,22 +80,20 @@ impl Transactions {
     pub(super) fn send(
         &self,
         outputs: &[OutputRecord],
-        topic_of: impl Fn(&OutputRecord) -> String,
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
         self.begun_at.set(Instant::now());
-        self.send_once(outputs, topic_of, offsets, group).map_err(|failure| self.judged(failure))
+        self.send_once(outputs, offsets, group).map_err(|failure| self.judged(failure))
     }
 
     fn send_once(
         &self,
         outputs: &[OutputRecord],
-        topic_of: impl Fn(&OutputRecord) -> String,
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
-        self.fill(outputs, topic_of, offsets, group)?;
+        self.fill(outputs, offsets, group)?;
         self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
     }
 
@@ -102,11 +101,10 @@ impl Transactions {
     fn fill(
         &self,
         outputs: &[OutputRecord],
-        topic_of: impl Fn(&OutputRecord) -> String,
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
-        self.deliver(outputs, topic_of)?;
+        self.deliver(outputs, |output| topic_of(&self.kafka, &output.destination))?;
         let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
         let read: BTreeSet<String> = offsets.elements().iter().map(|element| element.topic().to_owned()).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
@@ -161,12 +159,11 @@ impl Transactions {
     pub(super) fn abort_whole(
         &self,
         outputs: &[OutputRecord],
-        topic_of: impl Fn(&OutputRecord) -> String,
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
         self.begun_at.set(Instant::now());
-        let filled = self.fill(outputs, topic_of, offsets, group);
+        let filled = self.fill(outputs, offsets, group);
         self.abort().and(filled)
     }
 
@@ -327,7 +324,7 @@ mod tests {
 
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset("in", 0, Offset::Offset(7)).unwrap();
-        let ended = transactions.send(&[], |_| String::new(), &offsets, || consumer.group_metadata());
+        let ended = transactions.send(&[], &offsets, || consumer.group_metadata());
         assert!(matches!(ended, Err(Failure::Doubt(_) | Failure::Abort(_))), "{ended:?}");
     }
 

@@ -16,57 +16,14 @@ const SESSION: Duration = Duration::from_secs(6);
 /// Its connection broke, so that it was sent again, and the broker reads both copies (KIP-890).
 #[test]
 fn a_commit_that_is_read_late_does_not_commit_the_next_transaction() {
-    let Scene { _broker, network, client, setup, through } = Scene::new(1);
-    let mut instance = through.start("a");
-    instance.wait_until_ready();
-
-    let observer = format!("{}-a-0", setup.group);
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _over = Over(&is_over);
-        scope.spawn(|| write_until(&is_over, &client, &setup.topic, 1));
-        let commit = network.catch(Api::EndTransaction, Side::Straggler, observer.as_bytes(), LIMIT).expect("a commit");
-        // Its second copy was answered, else there were no next transaction, whose outputs are written now.
-        let next = network.catch(Api::CommitOffsets, Side::Request, observer.as_bytes(), LIMIT).expect("the next one");
-        drop(commit);
-        std::thread::sleep(Duration::from_secs(1));
-        instance.kill();
-        drop(next);
-    });
-    let mut instance = setup.start("a");
-    setup.wait_until_judged(&client, LIMIT * 2);
-    ledger::assert_all_tallied(&client, &setup);
-    assert!(instance.stop().success());
-    ledger::assert_no_open_transaction(&client, &setup);
+    Scene::new(1).read_late(Api::EndTransaction, Api::CommitOffsets);
 }
 
 /// A broker that does not verify transactions (before 3.6, or told not to) takes the late copy for the beginning of another one, whose end never
 /// comes: no member is told any more what is committed, until the next end of a transaction of this producer with offsets in it.
 #[test]
 fn offsets_that_are_read_late_do_not_block_the_group() {
-    let Scene { _broker, network, client, setup, through } =
-        Scene::with(1, "transaction.partition.verification.enable=false");
-    let mut instance = through.start("a");
-    instance.wait_until_ready();
-
-    let observer = format!("{}-a-0", setup.group);
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _over = Over(&is_over);
-        scope.spawn(|| write_until(&is_over, &client, &setup.topic, 1));
-        let offsets = network.catch(Api::CommitOffsets, Side::Straggler, observer.as_bytes(), LIMIT).expect("offsets");
-        // Its second copy was answered, else there were no next transaction.
-        let next = network.catch(Api::Produce, Side::Request, observer.as_bytes(), LIMIT).expect("the next one");
-        drop(offsets);
-        std::thread::sleep(Duration::from_secs(1));
-        instance.kill();
-        drop(next);
-    });
-    let mut instance = setup.start("a");
-    setup.wait_until_judged(&client, LIMIT * 2);
-    ledger::assert_all_tallied(&client, &setup);
-    assert!(instance.stop().success());
-    ledger::assert_no_open_transaction(&client, &setup);
+    Scene::with(1, "transaction.partition.verification.enable=false").read_late(Api::CommitOffsets, Api::Produce);
 }
 
 /// The group lets it in as another member, and librdkafka keeps what it was assigned as the first one, which others read by then.
@@ -122,6 +79,32 @@ impl Scene {
         let setup = Setup::new(&client, &topic).set("observe.threads", "1");
         let through = setup.clone().through(&address);
         Self { _broker: broker, network, client, setup, through }
+    }
+
+    /// The observer's next message of this kind is read only when the next transaction is as far as `until`; there the process is killed. All
+    /// is counted once all the same.
+    fn read_late(self, late: Api, until: Api) {
+        let Self { _broker, network, client, setup, through } = self;
+        let mut instance = through.start("a");
+        instance.wait_until_ready();
+        let observer = format!("{}-a-0", setup.group);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let _over = Over(&is_over);
+            scope.spawn(|| write_until(&is_over, &client, &setup.topic, 1));
+            let late = network.catch(late, Side::Straggler, observer.as_bytes(), LIMIT).expect("a message");
+            // Its second copy was answered, else there were no next transaction, which is held here.
+            let next = network.catch(until, Side::Request, observer.as_bytes(), LIMIT).expect("the next one");
+            drop(late);
+            std::thread::sleep(Duration::from_secs(1));
+            instance.kill();
+            drop(next);
+        });
+        let mut instance = setup.start("a");
+        setup.wait_until_judged(&client, LIMIT * 2);
+        ledger::assert_all_tallied(&client, &setup);
+        assert!(instance.stop().success());
+        ledger::assert_no_open_transaction(&client, &setup);
     }
 }
 
