@@ -82,6 +82,8 @@ pub struct Merges {
     gaps: BTreeMap<(Gap, u64), Filling>,
     /// Gaps whose words are values.
     merged: BTreeMap<Gap, TemplateId>,
+    /// The skeletons of those that others went into and that are part of no other.
+    texts: BTreeMap<TemplateId, Arc<str>>,
     aliases: BTreeMap<TemplateId, Alias>,
 }
 
@@ -149,15 +151,15 @@ impl Merges {
         if let Some((first, text)) = self.alone.take() {
             variants(&text, masks).iter().for_each(|variant| self.fill(variant, first));
         }
-        // What this one has as a variable, others that were met before it may have as a word.
-        for gap in self.gaps_without(id) {
-            self.merge(gap, &template.1, now, &mut merges);
-        }
         // Each round leaves one template less, so that there are no more rounds than words.
         for _ in 0..WORDS_MAX {
             let Some((gap, text)) = self.values_at(template.0, &template.1, masks) else { break };
-            let into = self.merge(gap, &text, now, &mut merges);
-            template = (into, text);
+            template = self.merge(gap, &text, now, &mut merges);
+        }
+        // What this one has as a variable, others that were met before it may have as a word. They may be part of one by now that has more
+        // variables than this one, into which it went above.
+        for gap in self.gaps_without(id) {
+            self.merge(gap, &template.1, now, &mut merges);
         }
         self.forget_aliases();
         merges
@@ -236,9 +238,10 @@ impl Merges {
         roots.len() >= VALUES_CERTAIN || is_open || are_names || are_identifiers
     }
 
-    /// Makes one template of all that fill a gap. Returns its id.
-    fn merge(&mut self, gap: Gap, text: &Arc<str>, now: Second, merges: &mut Vec<Merge>) -> TemplateId {
+    /// Makes one template of all that fill a gap, of which this is the skeleton. Returns that one: it may be part of another by now.
+    fn merge(&mut self, gap: Gap, text: &Arc<str>, now: Second, merges: &mut Vec<Merge>) -> (TemplateId, Arc<str>) {
         let into = self.resolve(gap.without);
+        let text = Arc::clone(self.texts.entry(into).or_insert_with(|| Arc::clone(text)));
         self.lines.entry(into).or_default();
         self.merged.insert(gap, into);
         let fillings: Vec<(u64, Filling)> = self.fillings(gap).collect();
@@ -252,9 +255,10 @@ impl Merges {
             let count = self.lines.entry(into).or_default();
             *count = count.saturating_add(lines);
             self.aliases.insert(from, Alias { into, last_seen: now });
-            merges.push(Merge { from, into, text: Arc::clone(text) });
+            self.texts.remove(&from);
+            merges.push(Merge { from, into, text: Arc::clone(&text) });
         }
-        into
+        (into, text)
     }
 
     /// Keeps what belongs to templates that are still known. O(all that is kept).
@@ -271,6 +275,7 @@ impl Merges {
         merged.retain(|_, into| self.lines.contains_key(&self.resolve(*into)));
         self.merged = merged;
         let lines = &self.lines;
+        self.texts.retain(|id, _| lines.contains_key(id));
         self.gaps.retain(|_, filling| lines.contains_key(&filling.template));
     }
 

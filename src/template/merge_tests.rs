@@ -149,6 +149,26 @@ fn a_participle_in_quotes_is_a_name_where_there_is_proof() {
     assert_eq!(meet(&lines).aliases().count(), 0, "a constant is a state");
 }
 
+/// Whatever the order, the one with the most variables stays, and merges say its text.
+#[test]
+fn what_varies_in_two_places_goes_into_what_has_both_as_variables() {
+    let line = |client: &str, vhost: &str| format!("connection of {client} granted access to vhost '{vhost}' now");
+    let all = [line("17", "shop"), line("web", "shop"), line("web", "staging"), line("17", "staging")];
+    let root = "connection of <*> granted access to vhost '<*>' now";
+    for first in 0..all.len() {
+        let mut lines = all.to_vec();
+        lines.rotate_left(first);
+        for _ in 0..2 {
+            let merges = meet(&lines);
+            for line in &lines {
+                assert_eq!(merges.resolve(id(line)), id(root), "{line} of {lines:?}");
+            }
+            assert_eq!(merges.texts.get(&id(root)).map(AsRef::as_ref), Some(root), "{lines:?}");
+            lines.reverse();
+        }
+    }
+}
+
 #[test]
 fn two_words_must_remain() {
     assert_eq!(meet(&lines_of("hello *", &NAMES)).aliases().count(), 0);
