@@ -156,6 +156,7 @@ impl Traffic {
                 complete_until: Some(StreamTime((half + 1) * 500 - LATENESS_SECONDS * 1_000)),
                 idle: false,
                 outcomes: Outcomes { lines: *lines as u64, ..Outcomes::default() },
+                clock: String::new(),
             });
         }
     }

@@ -21,7 +21,9 @@ pub(super) fn behind_method<'a>(text: &'a str, has_logger: &mut bool) -> Option<
         && word.has(class::UPPER)
         && word.is_of(class::ALPHANUMERIC | class::POINT | class::UNDERSCORE | class::DOLLAR | class::MIXED)
         && word.text.starts_with(|first: char| first.is_ascii_lowercase());
-    let is_exception = word.text.ends_with("Exception") || word.text.ends_with("Error") || word.text.ends_with('.');
+    let last = word.text.rsplit('.').next().unwrap_or_default();
+    let is_class = last.starts_with(|first: char| first.is_ascii_uppercase());
+    let is_exception = is_class && (last.ends_with("Exception") || last.ends_with("Error")) || last.is_empty();
     *has_logger = is_name && !is_exception;
     has_logger.then_some(word.rest)
 }
@@ -42,6 +44,15 @@ pub(super) fn behind_ceph<'a>(thread: &Word<'a>) -> Option<(Level, &'a str)> {
         _ => return None,
     };
     Some((level, number.rest))
+}
+
+/// What follows the column of twelve characters that says who writes. SQL Server: `spid22s     message`
+pub(super) fn behind_column<'a>(actor: &Word<'a>) -> Option<&'a str> {
+    const COLUMN_BYTES: usize = 12;
+    let message = actor.rest.trim_start_matches(' ');
+    let blanks = actor.rest.len() - message.len();
+    let is_column = blanks >= 2 && actor.text.len() + blanks == COLUMN_BYTES && !message.is_empty();
+    (is_column && actor.is_of(class::ALPHANUMERIC | class::MIXED)).then_some(message)
 }
 
 /// Whether a text begins with what GlusterFS writes behind the letter of its level: `[MSGID: 106487] [socket.c:774:__socket_rwv] `, the

@@ -1,4 +1,4 @@
-//! Reading a date and a time of day, byte by byte, in the forms in which programs write them.
+//! Reading what dates and times of day consist of, byte by byte.
 
 use time::{Date, Month, OffsetDateTime};
 
@@ -34,7 +34,7 @@ impl Moment {
         Some(days * DAY_MS + self.clock_ms - self.zone_ms)
     }
 
-    fn is_plausible(&self) -> bool {
+    pub(super) fn is_plausible(&self) -> bool {
         (1..=12).contains(&self.month) && (1..=31).contains(&self.day)
     }
 }
@@ -59,17 +59,17 @@ impl Cursor<'_> {
 
     /// The next eight bytes.
     #[inline]
-    fn eight(&self) -> Option<[u8; 8]> {
+    pub(super) fn eight(&self) -> Option<[u8; 8]> {
         self.bytes.get(self.at..)?.first_chunk().copied()
     }
 
-    fn eat_one_of(&mut self, bytes: &[u8]) -> Option<u8> {
+    pub(super) fn eat_one_of(&mut self, bytes: &[u8]) -> Option<u8> {
         let byte = self.peek().filter(|byte| bytes.contains(byte))?;
         self.at += 1;
         Some(byte)
     }
 
-    fn digit(&mut self) -> Option<u8> {
+    pub(super) fn digit(&mut self) -> Option<u8> {
         let byte = self.peek().filter(u8::is_ascii_digit)?;
         self.at += 1;
         Some(byte - b'0')
@@ -88,17 +88,17 @@ impl Cursor<'_> {
     }
 
     /// One digit or two, as of a day.
-    fn up_to_two_digits(&mut self) -> Option<u8> {
+    pub(super) fn up_to_two_digits(&mut self) -> Option<u8> {
         let first = self.digit()?;
         Some(self.digit().map_or(first, |second| first * 10 + second))
     }
 
-    fn year(&mut self) -> Option<i32> {
+    pub(super) fn year(&mut self) -> Option<i32> {
         Some(i32::from(self.two_digits()?) * 100 + i32::from(self.two_digits()?))
     }
 
     /// The English abbreviation of a month, as its number.
-    fn month_name(&mut self) -> Option<u8> {
+    pub(super) fn month_name(&mut self) -> Option<u8> {
         let month = match self.bytes.get(self.at..)?.first_chunk()? {
             b"Jan" => 1,
             b"Feb" => 2,
@@ -149,7 +149,7 @@ impl Cursor<'_> {
         Some((hour, whole_ms(hour, minute, second)))
     }
 
-    fn fraction_ms(&mut self) -> i64 {
+    pub(super) fn fraction_ms(&mut self) -> i64 {
         let Some([b'.' | b',' | b':', digits @ ..]) = self.bytes.get(self.at..) else { return 0 };
         let leading = Leading::of(digits);
         // A point or comma without digits ends a sentence.
@@ -179,14 +179,16 @@ impl Cursor<'_> {
     }
 
     /// The zone after a clock, in milliseconds east of UTC: `Z`, `+01:00`, ` +0100`, `+01`, ` UTC`. None is UTC.
-    fn zone_ms(&mut self) -> i64 {
+    pub(super) fn zone_ms(&mut self) -> i64 {
         let start = self.at;
         if self.eat_one_of(b"Zz").is_some() {
             return 0;
         }
         let is_apart = self.eat(b' ');
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if rest.starts_with(b"UTC") || rest.starts_with(b"GMT") {
+        if let [b'U', b'T', b'C', after @ ..] | [b'G', b'M', b'T', after @ ..] = rest
+            && !matches!(after, [b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..])
+        {
             self.at += 3;
             return 0;
         }
@@ -211,121 +213,8 @@ impl Cursor<'_> {
         };
         Some(sign * (i64::from(hours) * 60 + i64::from(minutes)) * 60_000)
     }
-
-    /// One form after the other at the same place; the first that fits.
-    pub(super) fn first_of(&mut self, forms: &[fn(&mut Self) -> Option<Moment>]) -> Option<Moment> {
-        let start = self.at;
-        forms.iter().find_map(|form| {
-            self.at = start;
-            form(self).filter(Moment::is_plausible)
-        })
-    }
-
-    /// `2026-11-23T08:01:24.458Z`, with a blank, `-` or `_` for the `T`, and `/` or `.` for the hyphens too.
-    pub(super) fn iso(&mut self) -> Option<Moment> {
-        let bytes = self.eight()?;
-        let [_, _, _, _, separator @ (b'-' | b'/' | b'.'), _, _, other] = bytes else { return None };
-        let date = Pairs::of(bytes, layout(*b"0000-00-")).filter(|_| separator == other)?;
-        let (year, month) = (i32::from(date.at(0)) * 100 + i32::from(date.at(2)), date.at(5));
-        self.at += bytes.len();
-        let day = self.two_digits()?;
-        self.eat_one_of(b"Tt -_")?;
-        let clock_ms = self.clock()?;
-        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
-    }
-
-    /// `20261123-8:1:24:606`, `20261123T080124Z`, `20261123 08:01:24`.
-    pub(super) fn compact(&mut self) -> Option<Moment> {
-        let (year, month, day) = (self.year()?, self.two_digits()?, self.two_digits()?);
-        self.eat_one_of(b"-T ")?;
-        let clock_ms = self.clock_with_or_without_colons()?;
-        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
-    }
-
-    /// `081109 203615`, `26/11/23 08:01:24`: the year in two digits, first.
-    pub(super) fn short_year(&mut self) -> Option<Moment> {
-        let year = 2000 + i32::from(self.two_digits()?);
-        let has_slashes = self.eat(b'/');
-        let month = self.two_digits()?;
-        let day = (!has_slashes || self.eat(b'/')).then(|| self.two_digits())??;
-        self.eat(b' ').then_some(())?;
-        let clock_ms = self.clock_with_or_without_colons()?;
-        let is_over = self.peek().is_none_or(|byte| !byte.is_ascii_digit());
-        is_over.then_some(Moment { year: Some(year), month, day, clock_ms, zone_ms: 0 })
-    }
-
-    fn clock_with_or_without_colons(&mut self) -> Option<i64> {
-        if self.bytes.get(self.at + 1) == Some(&b':') || self.bytes.get(self.at + 2) == Some(&b':') {
-            return self.clock();
-        }
-        let hour = self.two_digits().filter(|hour| *hour < 24)?;
-        let minute = self.two_digits().filter(|minute| *minute < 60)?;
-        let second = self.two_digits().filter(|second| *second <= 60)?;
-        Some(whole_ms(hour, minute, second) + self.fraction_ms())
-    }
-
-    /// `23/Nov/2026:08:01:24 +0000`, `23-Nov-2026 08:01:24.123`, `23 Nov 2026 08:01:24.230`.
-    pub(super) fn day_first(&mut self) -> Option<Moment> {
-        let day = self.up_to_two_digits()?;
-        let separator = self.eat_one_of(b"/- ")?;
-        let month = self.month_name()?;
-        let year = self.eat(separator).then(|| self.year())??;
-        self.eat_one_of(b": ")?;
-        let clock_ms = self.clock()?;
-        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
-    }
-
-    /// `11/23/2026 08:01:24 AM`, `23.11.2026 08:01:24`: with slashes the month is first, if it can be one.
-    pub(super) fn year_last(&mut self) -> Option<Moment> {
-        let first = self.up_to_two_digits()?;
-        let separator = self.eat_one_of(b"/.-")?;
-        let second = self.up_to_two_digits()?;
-        let year = self.eat(separator).then(|| self.year())??;
-        let _ = self.eat(b',');
-        self.eat(b' ').then_some(())?;
-        let clock_ms = self.clock()?;
-        let is_month_first = separator == b'/' && first <= 12;
-        let (month, day) = if is_month_first { (first, second) } else { (second, first) };
-        Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
-    }
-
-    /// `11-23 08:01:24.811`, `11.23 08:01:24`, `11/23 08:01:24`: no year.
-    pub(super) fn without_year(&mut self) -> Option<Moment> {
-        let month = self.two_digits()?;
-        self.eat_one_of(b"-./")?;
-        let day = self.two_digits()?;
-        let clock_ms = self.eat(b' ').then(|| self.clock())??;
-        Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
-    }
-
-    /// `Nov 23 08:01:24`, `Nov 23, 2026 8:01:24 AM`; after the name of a weekday also with the year at the end:
-    /// `Sun Dec 04 04:47:44.123 2005`.
-    pub(super) fn month_first(&mut self) -> Option<Moment> {
-        let name = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk());
-        let has_weekday = matches!(name, Some(b"Mon " | b"Tue " | b"Wed " | b"Thu " | b"Fri " | b"Sat " | b"Sun "));
-        self.at += if has_weekday { 4 } else { 0 };
-        let month = self.month_name()?;
-        self.eat(b' ').then_some(())?;
-        self.eat(b' ');
-        let day = self.up_to_two_digits()?;
-        let early_year = if self.eat(b',') { Some(self.eat(b' ').then(|| self.year())??) } else { None };
-        let clock_ms = self.eat(b' ').then(|| self.clock())??;
-        let before_year = self.at;
-        let late_year = if has_weekday && self.eat(b' ') { self.year() } else { None };
-        if late_year.is_none() {
-            self.at = before_year;
-        }
-        Some(Moment { year: early_year.or(late_year), month, day, clock_ms, zone_ms: 0 })
-    }
-
-    /// `1123 08:01:24.123456`, behind the letter of the level. Source: glog and klog.
-    pub(super) fn glog(&mut self) -> Option<Moment> {
-        let (month, day) = (self.two_digits()?, self.two_digits()?);
-        let clock_ms = self.eat(b' ').then(|| self.clock())??;
-        Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
-    }
 }
 
-fn whole_ms(hour: u8, minute: u8, second: u8) -> i64 {
+pub(super) fn whole_ms(hour: u8, minute: u8, second: u8) -> i64 {
     i64::from(hour) * HOUR_MS + (i64::from(minute) * 60 + i64::from(second)) * 1000
 }

@@ -31,6 +31,8 @@ pub(super) fn next(text: &str) -> Option<(Element<'_>, &str)> {
         b'{' => single_word_in(text, '}').or_else(|| as_word(text)),
         b'(' => single_word_in(text, ')').or_else(|| as_word(text)),
         b'<' => single_word_in(text, '>').or_else(|| as_word(text)),
+        // VMware: `'Activation' 140154046465792 INFO message`
+        b'\'' => single_word_in(text, '\'').or_else(|| as_word(text)),
         _ => as_word(text),
     }
 }

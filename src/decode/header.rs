@@ -13,10 +13,11 @@
 use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
-use super::actor::{behind_ceph, behind_method, behind_process, is_connection, is_tabbed_thread};
+use super::actor::{behind_ceph, behind_column, behind_method, behind_process, is_connection, is_tabbed_thread};
 use super::element::{behind_logger, behind_source_line, group, is_class_line, strip_separators};
 use super::level;
 use super::logfmt;
+use super::mnemonic;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
 use super::way_to_level::{BEFORE_LEVEL_MAX, Through, through_level};
@@ -88,6 +89,9 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     if rest.starts_with('|') {
         return Header { time, ..piped(rest) };
     }
+    if let Some((level, message)) = mnemonic::behind_stamp(rest) {
+        return Header { time, level: Some(level), host: None, message };
+    }
     // Three forms ask for the word behind the stamp.
     let words = rest.trim_start_matches(' ');
     let first = word(words);
@@ -96,7 +100,11 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
         && let Some((host, message)) = syslog(first, stamp.style)
     {
         // Programs that write to syslog have headers too; the kernel's is the time since boot.
-        let message = stamp::leading(message, None).map_or(message, |boot| boot.rest.trim_ascii_start());
+        let own = stamp::leading(message, None).or_else(|| prefix::of_mnemonic(message, None));
+        let message = own.map_or(message, |own| own.rest.trim_ascii_start());
+        if let Some((level, message)) = mnemonic::behind_stamp(message) {
+            return Header { time, level: Some(level), host, message };
+        }
         let found = through_level(message, false, None);
         let message = if found.level.is_some() { behind_level(&found) } else { message };
         return Header { time, level: found.level, host, message };
@@ -109,6 +117,11 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     // Rust's env_logger: `[2026-11-23T08:01:24Z INFO  shop::cart] message`
     let inside = if stamp.inside.is_empty() { None } else { through_level(stamp.inside, true, None).level };
     let found = through_level(rest, true, first);
+    if found.level.is_none()
+        && let Some(message) = thread.as_ref().and_then(behind_column)
+    {
+        return Header { time, level: inside, host: None, message };
+    }
     Header { time, level: inside.or(found.level), host: None, message: behind_level(&found) }
 }
 
@@ -218,7 +231,7 @@ fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str
 
 /// What follows the tag of syslog, and whether it has a process: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `.
 fn behind_tag(text: &str) -> Option<(bool, &str)> {
-    let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@".contains(byte)).count();
+    let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@<>".contains(byte)).count();
     let mut rest = text.get(name_bytes..).filter(|_| name_bytes > 0)?;
     let mut has_process = false;
     if rest.starts_with('(') {

@@ -90,6 +90,12 @@ pub(super) fn of_header_word(word: &str, is_set_apart: bool) -> Option<Level> {
     match word.as_bytes() {
         // Blue Gene's RAS knows it above ERROR.
         b"FAILURE" => Some(Level::Fatal),
+        // NATS, zerolog, Serilog: three letters for each.
+        b"INF" => Some(Level::Info),
+        b"WRN" => Some(Level::Warn),
+        b"DBG" => Some(Level::Debug),
+        b"FTL" => Some(Level::Fatal),
+        b"TRC" | b"VRB" => Some(Level::Trace),
         // Most are in capitals there, too.
         bytes if is_set_apart => of_upper_word(bytes).or_else(|| of_word(bytes)),
         bytes => of_upper_word(bytes),

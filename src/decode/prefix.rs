@@ -2,7 +2,9 @@
 
 use crate::record::{Level, StreamTime};
 
+use super::element::group;
 use super::level;
+use super::mnemonic;
 use super::stamp::{self, Stamp};
 use super::word::{class, word};
 
@@ -17,12 +19,14 @@ pub(super) fn stamp(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>
             let thread = word(stamp.rest.trim_ascii_start())?;
             Some((level::of_letter(letter), Stamp { rest: thread.rest, ..stamp }))
         }
+        // NATS, log4j's `[%t] %d`: `[1] 2026/11/23 08:01:24.624 message`
+        [b'[', ..] => of_group(line, record_ms),
+        [b'*' | b'.', ..] => Some((None, of_mnemonic(line, record_ms)?)),
         // A dash stands for the alert that there is not, or for nothing: `- 2026-11-23 08:01:24 ...`.
         [b'-', b' ', ..] => Some((None, of_ras(line, record_ms).or_else(|| behind(2))?)),
         [b'A'..=b'Z', ..] => Some((None, of_ras(line, record_ms)?)),
-        [b'a'..=b'z' | b'0'..=b'9', ..] => {
-            of_redis(line, record_ms).or_else(|| Some((None, of_gathered(line, record_ms)?)))
-        }
+        [b'a'..=b'z' | b'0'..=b'9', ..] => of_redis(line, record_ms)
+            .or_else(|| Some((None, of_gathered(line, record_ms).or_else(|| of_mnemonic(line, record_ms))?))),
         _ => None,
     }
 }
@@ -32,14 +36,36 @@ fn of_redis(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let role = line.get(digits..).filter(|_| digits > 0)?;
     let (b":M " | b":S " | b":C " | b":X ") = role.as_bytes().get(..3)? else { return None };
-    let stamp = stamp::leading(role.get(3..)?, record_ms)?;
-    let (level, rest) = match stamp.rest.as_bytes() {
-        [b' ', b'.', b' ', ..] => (Some(Level::Debug), stamp.rest.get(3..)?),
-        [b' ', b'-' | b'*', b' ', ..] => (Some(Level::Info), stamp.rest.get(3..)?),
-        [b' ', b'#', b' ', ..] => (Some(Level::Warn), stamp.rest.get(3..)?),
-        _ => (None, stamp.rest),
+    Some(behind_sign(stamp::leading(role.get(3..)?, record_ms)?))
+}
+
+/// What Redis writes behind its stamp: a sign for the level.
+fn behind_sign(stamp: Stamp<'_>) -> (Option<Level>, Stamp<'_>) {
+    let level = match stamp.rest.as_bytes() {
+        [b' ', b'.', b' ', ..] => Level::Debug,
+        [b' ', b'-' | b'*', b' ', ..] => Level::Info,
+        [b' ', b'#', b' ', ..] => Level::Warn,
+        _ => return (None, stamp),
     };
-    Some((level, Stamp { rest, ..stamp }))
+    (Some(level), Stamp { rest: stamp.rest.get(3..).unwrap_or_default(), ..stamp })
+}
+
+/// A single word in brackets before a date: a process, a thread or a level. Before Redis 3 it was the process.
+fn of_group(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {
+    let (inner, rest) = group(line)?;
+    let stamp = rest.trim_ascii_start();
+    let is_date = stamp.starts_with(|first: char| first.is_ascii_digit());
+    if !is_date || inner.contains(' ') || stamp.len() == rest.len() {
+        return None;
+    }
+    let (sign, stamp) = behind_sign(stamp::leading(stamp, record_ms)?);
+    Some((level::of_header_word(inner, true).or(sign), stamp))
+}
+
+/// The stamp of a line of Cisco that came without a header of syslog, or behind one.
+pub(super) fn of_mnemonic(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
+    let stamp = stamp::leading(mnemonic::before_stamp(line)?, record_ms)?;
+    mnemonic::behind_stamp(stamp.rest).is_some().then_some(stamp)
 }
 
 /// `web_1  | 2026-11-23 ...`, `nova-api.log.1 2026-11-23 ...`: the name of a file, a container or a node, put before the line

@@ -78,6 +78,13 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
         && let Some((head, tail)) = word.text.split_at_checked(colon)
     {
         let tail = tail.get(1..).unwrap_or_default();
+        // Icinga: `notice/Process: message`
+        if has_stamp
+            && tail.is_empty()
+            && let Some((head, _facility)) = head.split_once('/')
+        {
+            return Some(Through { level: Some(level::of_header_word(head, true)?), rest: after, is_final: true });
+        }
         let level = Some(level::of_header_word(head, false)?);
         // Python: `WARNING:django.request:message`
         let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);

@@ -101,7 +101,8 @@ impl Word<'_> {
 
     /// Whether a text begins with this word, of which it is known that it stands in the same line, and as a word, not as a group.
     pub(super) fn is_first_of(&self, text: &str) -> bool {
-        text.len() == self.text.len() + self.rest.len() && !matches!(text.as_bytes(), [b'[' | b'{' | b'(' | b'<', ..])
+        text.len() == self.text.len() + self.rest.len()
+            && !matches!(text.as_bytes(), [b'[' | b'{' | b'(' | b'<' | b'\'', ..])
     }
 
     /// Whether it is a word of letters, like most, behind which neither a blank nor a dash nor a tab follows on one blank: no name of a header,

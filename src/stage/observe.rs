@@ -257,6 +257,7 @@ impl Observer {
                 complete_until: clock.complete_until(self.lateness_ms),
                 idle: clock.is_idle(),
                 outcomes: std::mem::take(&mut clock.outcomes),
+                clock: clock.metadata(),
             };
             clock.from = clock.to;
             clock.dirty = false;

@@ -3,12 +3,13 @@
 //! The rules stand here, apart from Kafka's client, so that the simulation runs them too ([`Connection`] is what they ask of a
 //! client, one step a method).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
-use super::log::{CommitError, Committed, Known, Log, Transaction};
-use crate::record::Partition;
+use super::log::{CommitError, Committed, Known, Log, Tallied, Transaction};
+use crate::record::{Offset, Partition};
 
 /// How long one transaction is tried again before the connection is made anew; far below the poll interval of five
 /// minutes after which the group would give up on us.
@@ -78,6 +79,19 @@ pub trait Connection: Log {
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>)>, CommitError>;
 
+    /// What the last tallies say of these partitions, whatever became of their transactions; nothing of what is not found with little effort,
+    /// and nothing for who reads tallies.
+    ///
+    /// # Errors
+    /// Where the log does not say.
+    fn last_written(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError>;
+
+    /// The same of committed tallies, once all transactions have ended that are open there now. Gives up waiting in the end.
+    ///
+    /// # Errors
+    /// Where the log does not say.
+    fn last_committed(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError>;
+
     /// Whether the partitions may belong to somebody else by now.
     fn assignment_lost(&self) -> bool;
 
@@ -92,6 +106,41 @@ pub trait Connection: Log {
 
     /// Lets time pass.
     fn wait(&mut self, duration: Duration);
+}
+
+/// Where reading goes on: at what is committed, or behind it, where committed tallies say that it was counted.
+///
+/// A broker may lose the end of a transaction in some of its partitions only (seen in Kafka 4.3.1), so that tallies are committed and the offsets
+/// beside them are not. These tallies are the last ones and begin where the group stands; others do not count, for whoever sets offsets back
+/// means it.
+///
+/// # Errors
+/// Where the log does not say.
+pub fn where_to_go_on<C: Connection>(
+    connection: &mut C,
+    partitions: &[Partition],
+) -> Result<Vec<(Partition, Option<Committed>)>, CommitError> {
+    let mut found = connection.committed_offsets(partitions)?;
+    connection.known().extend(found.iter().cloned());
+    let offset_of = |group: &Option<Committed>| group.as_ref().map_or(Offset(0), |group| group.offset);
+    // What was written behind is most often what somebody could not commit any more.
+    let written = connection.last_written(partitions)?;
+    let is_behind = |(partition, group): &(Partition, Option<Committed>)| {
+        written.get(partition).is_some_and(|told| told.until.offset > offset_of(group))
+    };
+    if !found.iter().any(is_behind) {
+        return Ok(found);
+    }
+    let tallied = connection.last_committed(partitions)?;
+    for (partition, committed) in &mut found {
+        let (group, Some(told)) = (offset_of(committed), tallied.get(partition)) else { continue };
+        if told.from == group && told.until.offset > group {
+            error!(%partition, committed = group.0, counted_until = told.until.offset.0,
+                "what was committed is lost and its tallies are not: reading on behind what was counted");
+            *committed = Some(told.until.clone());
+        }
+    }
+    Ok(found)
 }
 
 enum Recovered {

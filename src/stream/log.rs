@@ -32,6 +32,15 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// What tallies say of how far a partition was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tallied {
+    /// The first offset that they cover.
+    pub from: Offset,
+    /// The first behind those, and what was to be committed beside it.
+    pub until: Committed,
+}
+
 /// What is committed of each partition that is read, as far as is known: nothing of one that was never committed.
 pub type Known = BTreeMap<Partition, Option<Committed>>;
 

@@ -25,7 +25,9 @@ mod worker;
 
 pub use directory::DirectoryStore;
 pub use judging::Judging;
-pub use log::{CommitError, Committed, HeaderList, Incoming, Known, Log, Rebalance, Retained, Taker, Transaction};
+pub use log::{
+    CommitError, Committed, HeaderList, Incoming, Known, Log, Rebalance, Retained, Taker, Tallied, Transaction,
+};
 pub use observing::Observing;
 pub use pace::Pace;
 pub use snapshotter::Snapshotter;

@@ -1,16 +1,19 @@
 //! The log of one simulated process: what `KafkaLog` is to Kafka, with something going wrong at any step.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use eddyline::record::{Offset, Partition, Record, TimeBasis};
-use eddyline::stream::commit::{Connection, Failure, commit_whole};
-use eddyline::stream::{CommitError, Committed, Incoming, Known, Log, Rebalance, Retained, Taker, Transaction};
+use eddyline::stream::commit::{Connection, Failure, commit_whole, where_to_go_on};
+use eddyline::stream::{
+    CommitError, Committed, Incoming, Known, Log, Rebalance, Retained, Taker, Tallied, Transaction,
+};
 
 use super::cluster::Cluster;
 use super::group::Told;
 use super::mutants::Mutant;
-use super::world::{Fenced, Role, World};
+use super::world::{Fenced, Role, World, tallies};
 
 /// How often a client looks whether its partitions are at their end.
 const STATISTICS_MS: i64 = 1_000;
@@ -294,7 +297,9 @@ impl Client {
             return Err(Failure::Doubt("no answer".to_owned()));
         }
         if self.fails(|world| world.faults.lost_end, "ends that the broker loses") {
-            return Ok(());
+            // What a judge published and lost the offsets of would be there twice: see `left_open`.
+            let reaches_topics = self.role == Role::Observe && self.world().random.happens(5_000);
+            return self.world().lose_end(&self.producer, self.epoch, reaches_topics).map_err(fenced);
         }
         self.world().end_open(&self.producer, self.epoch, true).map_err(fenced)?;
         if self.fails(|world| world.faults.straggler, "commits that are sent twice") {
@@ -378,8 +383,7 @@ impl Log for Client {
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
         let mut found = Vec::new();
-        for (partition, committed) in self.committed_offsets(partitions)? {
-            self.known.insert(partition.clone(), committed.clone());
+        for (partition, committed) in where_to_go_on(self, partitions)? {
             let offset = |offset: usize| Offset(i64::try_from(offset).unwrap());
             let there = self.world().logs.get(&partition).map_or((0, 0), |log| (log.first, log.entries.len()));
             found.push((partition, committed, Retained { first: offset(there.0), end: offset(there.1) }));
@@ -530,6 +534,23 @@ impl Connection for Client {
             self.known.extend(found.iter().cloned());
         }
         Ok(found)
+    }
+
+    fn last_written(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        self.step("reading tallies", 10)?;
+        let is_asked = self.role == Role::Observe && !self.has(Mutant::BelievesTheGroupAlone);
+        Ok(if is_asked { self.world().last_tallied(partitions, true) } else { BTreeMap::new() })
+    }
+
+    fn last_committed(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        let end = self.world().logs.get(&tallies()).map_or(0, |log| log.entries.len());
+        for _ in 0..200 {
+            if self.world().is_decided_until(&tallies(), end) {
+                break;
+            }
+            self.world().pass(100);
+        }
+        Ok(self.world().last_tallied(partitions, false))
     }
 
     fn assignment_lost(&self) -> bool {

@@ -40,6 +40,8 @@ pub enum Mutant {
     ReadsUncommitted,
     /// After a failure it is not noticed that the transaction before was taken back.
     TakesWhatItIsToldForKnown,
+    /// It is not noticed that offsets were lost whose tallies were not.
+    BelievesTheGroupAlone,
     /// Offsets are committed first, and outputs follow on their own.
     CommitsOffsetsBeforeOutputs,
     /// A restored judge goes on some tallies too far behind its snapshot.
@@ -55,7 +57,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::PublishesBeforeTheCommit,
         Self::ForgetsAFlush,
         Self::DropsTheMetadata,
@@ -68,6 +70,7 @@ impl Mutant {
         Self::PublishesWhatWasPublished,
         Self::ReadsUncommitted,
         Self::TakesWhatItIsToldForKnown,
+        Self::BelievesTheGroupAlone,
         Self::CommitsOffsetsBeforeOutputs,
         Self::SkipsTalliesBehindASnapshot,
         Self::ForgetsACut,

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use eddyline::publish::{Destination, OutputRecord};
 use eddyline::record::{Offset, Partition, Topic};
+use eddyline::stream::{Committed, Tallied};
+use eddyline::vectorise::wire::Flush;
 
 use super::group::Group;
 use super::input::Input;
@@ -65,6 +67,8 @@ struct Written {
     began_ms: i64,
     partitions: BTreeSet<Partition>,
     offsets: Vec<(Role, Partition, Offset, String)>,
+    /// Whether some of it is of a transaction before.
+    is_left_open: bool,
 }
 
 #[derive(Default)]
@@ -97,6 +101,8 @@ pub struct World {
     /// How often what happened, for the summary.
     pub happened: BTreeMap<&'static str, u64>,
     lives: u64,
+    /// The partitions of which tallies are committed and offsets are not.
+    behind: BTreeSet<Partition>,
     producers: BTreeMap<String, Producer>,
     transactions: Vec<Written>,
 }
@@ -157,6 +163,7 @@ impl World {
             trace: is_traced.then(Vec::new),
             happened: BTreeMap::new(),
             lives: 0,
+            behind: BTreeSet::new(),
             producers: BTreeMap::new(),
             transactions: Vec::new(),
         }
@@ -250,6 +257,7 @@ impl World {
             began_ms: now_ms,
             partitions: BTreeSet::new(),
             offsets: Vec::new(),
+            is_left_open: false,
         });
         Ok(number)
     }
@@ -294,6 +302,24 @@ impl World {
         Ok(())
     }
 
+    /// The end of the open transaction is lost, so that the next end of this producer is its end, too; or only that of its offsets, where it
+    /// does reach topics. That does not happen several times in a row: nobody writes while there is no leader.
+    pub fn lose_end(&mut self, name: &str, epoch: u64, reaches_topics: bool) -> Result<(), Fenced> {
+        let mut number = self.transaction(name, epoch)?;
+        let is_first =
+            self.transactions[number].offsets.iter().all(|(_, partition, ..)| !self.behind.contains(partition));
+        if reaches_topics && is_first && !self.transactions[number].is_left_open {
+            let offsets = std::mem::take(&mut self.transactions[number].offsets);
+            self.behind.extend(offsets.iter().map(|(_, partition, ..)| partition.clone()));
+            self.end(number, true);
+            number = self.transaction(name, epoch)?;
+            self.transactions[number].offsets = offsets;
+            self.count("ends that reach topics only");
+        }
+        self.transactions[number].is_left_open = true;
+        Ok(())
+    }
+
     fn end(&mut self, number: usize, commits: bool) {
         let written = &mut self.transactions[number];
         written.state = if commits { State::Committed } else { State::Aborted };
@@ -310,6 +336,7 @@ impl World {
     }
 
     pub fn commit_offset(&mut self, role: Role, partition: &Partition, offset: Offset, metadata: &str) {
+        self.behind.remove(partition);
         if let Some(violation) = self.group(role).commit(partition, offset, metadata) {
             self.violations.push(format!("the committed offset of {violation}"));
         }
@@ -337,6 +364,27 @@ impl World {
             }
         }
         None
+    }
+
+    /// Whether all transactions have ended that wrote before this offset of a partition.
+    pub fn is_decided_until(&self, partition: &Partition, end: usize) -> bool {
+        let entries = self.logs.get(partition).into_iter().flat_map(|log| log.entries.iter().take(end));
+        entries.filter_map(|entry| entry.transaction).all(|number| self.transactions[number].state != State::Open)
+    }
+
+    /// What the last tallies say of these partitions that a reader may see.
+    pub fn last_tallied(&self, partitions: &[Partition], reads_uncommitted: bool) -> BTreeMap<Partition, Tallied> {
+        let (mut last, mut position) = (BTreeMap::new(), 0);
+        while let Some((offset, entry)) = self.next(&tallies(), position, reads_uncommitted) {
+            let value = entry.record.as_ref().and_then(|record| record.value.as_deref()).unwrap_or_default();
+            for progress in Flush::decode(value).unwrap().progress {
+                let until = Committed { offset: progress.to, metadata: progress.clock };
+                last.insert(progress.partition, Tallied { from: progress.from, until });
+            }
+            position = offset + 1;
+        }
+        last.retain(|partition, _| partitions.contains(partition));
+        last
     }
 
     /// What was committed to a topic, with the offsets.

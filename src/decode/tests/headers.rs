@@ -51,6 +51,51 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
         Level::Warn,
         None,
     ),
+    // Cisco
+    (
+        "Nov 23 08:01:24 10.0.0.2 585917: Nov 23 08:01:23.272: %SEC-6-IPACCESSLOGP: list 177 denied udp",
+        "%SEC-6-IPACCESSLOGP: list 177 denied udp",
+        Level::Info,
+        Some("10.0.0.2"),
+    ),
+    (
+        "Nov 23 08:01:24 sw1 124: *Nov 23 08:01:23.999 EST: %LINK-3-UPDOWN: Interface up",
+        "%LINK-3-UPDOWN: Interface up",
+        Level::Error,
+        Some("sw1"),
+    ),
+    (
+        "000019: *Nov 23 08:01:24.123 UTC: %PIM-SW1-4-INVALID_RP_JOIN: Received",
+        "%PIM-SW1-4-INVALID_RP_JOIN: Received",
+        Level::Warn,
+        None,
+    ),
+    ("*Nov 23 08:01:24.123: %SYS-7-A: b", "%SYS-7-A: b", Level::Debug, None),
+    ("Nov 23 2026 08:01:24 fw01 : %ASA-6-302013: Built", "%ASA-6-302013: Built", Level::Info, Some("fw01")),
+    ("<164>Nov 23 2026 08:01:24: %ASA-4-106023: Deny", "%ASA-4-106023: Deny", Level::Warn, None),
+    ("2026-11-23 08:01:24 OK: %a-6-b: c", "OK: %a-6-b: c", Level::Info, None),
+    // SQL Server: a column of twelve characters
+    ("2026-11-23 08:01:24.99 spid22s     Recovery is complete.", "Recovery is complete.", Level::Info, None),
+    ("2026-11-23 08:01:24.99 Server      All rights reserved.", "All rights reserved.", Level::Info, None),
+    ("2026-11-23 08:01:24.99 Totals   7 of 9", "Totals   7 of 9", Level::Info, None),
+    // NATS, zerolog, Icinga, VMware, MySQL; a thread first; a tag with a name in angle brackets
+    ("[1] 2026/11/23 08:01:24.624334 [INF] Server is ready", "Server is ready", Level::Info, None),
+    ("[1] 2026/11/23 08:01:24.624334 [WRN] slow", "slow", Level::Warn, None),
+    ("[main] 2026-11-23 08:01:24,624 ERROR a.b.C - failed", "failed", Level::Error, None),
+    ("[error] 2026-11-23 08:01:24 failed", "failed", Level::Error, None),
+    ("[3 of 7] 2026-11-23 08:01:24 done", "[3 of 7] 2026-11-23 08:01:24 done", Level::Info, None),
+    ("2026-11-23T08:01:24Z DBG cache hit key=7", "cache hit key=7", Level::Debug, None),
+    ("[2026-11-23 08:01:24 +0000] warning/Process: PID 7 died", "PID 7 died", Level::Warn, None),
+    ("2026-11-23T08:01:24:001Z 'Activation' 140154 INFO  [a, 368] done", "done", Level::Info, None),
+    ("261123  8:01:24 [ERROR] no space", "no space", Level::Error, None),
+    ("Nov 23 08:01:24 web01 ansible-<stdin>: Invoked", "Invoked", Level::Info, Some("web01")),
+    // Redis before its stamps had a year
+    ("98738:M 23 Nov 08:01:24.442 * Saving it", "Saving it", Level::Info, None),
+    ("[2932] 23 Nov 08:01:24 # No such file", "No such file", Level::Warn, None),
+    // A year without a comma, a zone behind the clock
+    ("Nov 23 08:01:24 UTC [12]: ready", "ready", Level::Info, None),
+    ("Nov 23 08:01:24 GMT-1 sshd[1]: ready", "ready", Level::Info, Some("GMT-1")),
+    ("Mon Nov 23 08:01:24 UTC 2026 ready", "ready", Level::Info, None),
     // log4j, logback, Spring, Tomcat, java.util.logging, Hadoop, Spark
     ("2026-11-23 08:01:24,978 WARN [main] org.apache.hadoop.v2.App: low memory", "low memory", Level::Warn, None),
     (
@@ -131,6 +176,12 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
         "23-Nov-2026 08:01:24.112 INFO [main] org.apache.catalina.startup.Catalina.start Server startup in [27] ms",
         "Server startup in [27] ms",
         Level::Info,
+        None,
+    ),
+    (
+        "23-Nov-2026 08:01:24.383 SEVERE [main] org.apache.catalina.util.LifecycleBase.handleException Failed to start",
+        "Failed to start",
+        Level::Error,
         None,
     ),
     // A connection without names, a source in braces, a padded logger with an empty context

@@ -16,6 +16,7 @@ fn flush(cells: &[(i64, u64)], progress: &[(i32, i64, i64, Option<i64>, bool)], 
             complete_until: until_s.map(|second| Second(second).start()),
             idle,
             outcomes: Outcomes::default(),
+            clock: String::new(),
         });
     }
     flush
@@ -140,7 +141,15 @@ fn a_topic_that_is_not_read_any_more_holds_nobody_back() {
     let partition = Partition::new(Topic::new("other"), 0);
     let outcomes = Outcomes::default();
     let complete_until = Some(Second(20).start());
-    other.progress.push(Progress { partition, from: Offset(0), to: Offset(0), complete_until, idle: false, outcomes });
+    other.progress.push(Progress {
+        partition,
+        from: Offset(0),
+        to: Offset(0),
+        complete_until,
+        idle: false,
+        outcomes,
+        clock: String::new(),
+    });
     merger.add(other);
     assert_eq!(closed(&mut merger).last(), Some(&(19, 0, 0)));
 }

@@ -1,8 +1,8 @@
 //! Tests of the rules by which a transaction is committed.
 
 use super::*;
-use crate::record::{Offset, Topic};
-use crate::stream::log::{Rebalance, Retained, Taker};
+use crate::record::Topic;
+use crate::stream::log::{Rebalance, Retained, Taker, Tallied};
 
 /// A connection whose sends end as they are told to, and which knows what was committed.
 struct Scripted {
@@ -12,6 +12,8 @@ struct Scripted {
     renewed: usize,
     known: Known,
     committed: Option<Committed>,
+    /// From where to where the last tallies go.
+    tallied: Option<(i64, i64)>,
 }
 
 impl Scripted {
@@ -28,7 +30,8 @@ impl Scripted {
     ) -> (Result<(), CommitError>, Self) {
         let at = |offset| Some(Committed { offset: Offset(offset), metadata: String::new() });
         let known = Known::from([(Partition::new(Topic::new("logs"), 0), at(3))]);
-        let mut scripted = Self { sends, sent: 0, stragglers, renewed: 0, known, committed: at(committed) };
+        let mut scripted =
+            Self { sends, sent: 0, stragglers, renewed: 0, known, committed: at(committed), tallied: None };
         let mut transaction = Transaction::default();
         transaction.offsets.insert(Partition::new(Topic::new("logs"), 0), (Offset(7), String::new()));
         let ended = commit_whole(&mut scripted, &transaction, in_rebalance);
@@ -98,6 +101,16 @@ impl Connection for Scripted {
     ) -> Result<Vec<(Partition, Option<Committed>)>, CommitError> {
         Ok(partitions.iter().map(|partition| (partition.clone(), self.committed.clone())).collect())
     }
+    fn last_written(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        self.last_committed(partitions)
+    }
+    fn last_committed(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        let told = |(from, to)| {
+            let until = Committed { offset: Offset(to), metadata: "clock".to_owned() };
+            Tallied { from: Offset(from), until }
+        };
+        Ok(partitions.iter().filter_map(|partition| Some((partition.clone(), told(self.tallied?)))).collect())
+    }
     fn assignment_lost(&self) -> bool {
         false
     }
@@ -159,4 +172,29 @@ fn nothing_is_sent_again_behind_what_was_taken_back() {
     for failure in [Failure::Doubt("no answer".to_owned()), Failure::Abort("timed out".to_owned())] {
         assert!(matches!(Scripted::commit(vec![Err(failure), Ok(())], 2, false), (Err(CommitError::Broken(_)), 1)));
     }
+}
+
+/// The offset at which reading goes on where the group stands at 3 or nowhere, and what is known to be committed.
+fn goes_on(committed: Option<i64>, tallied: Option<(i64, i64)>) -> (Option<(i64, String)>, Option<i64>) {
+    let partition = Partition::new(Topic::new("logs"), 0);
+    let committed = committed.map(|offset| Committed { offset: Offset(offset), metadata: "group".to_owned() });
+    let known = Known::new();
+    let mut scripted =
+        Scripted { sends: Vec::new(), sent: 0, stragglers: false, renewed: 0, known, committed, tallied };
+    let found = where_to_go_on(&mut scripted, std::slice::from_ref(&partition)).unwrap();
+    let [(_, found)] = &found[..] else { panic!("one partition") };
+    let known = scripted.known.get(&partition).and_then(Option::as_ref).map(|known| known.offset.0);
+    (found.as_ref().map(|found| (found.offset.0, found.metadata.clone())), known)
+}
+
+#[test]
+fn what_was_counted_is_not_read_again_though_the_group_does_not_know_of_it() {
+    let group = || Some((3, "group".to_owned()));
+    assert_eq!(goes_on(Some(3), Some((3, 7))), (Some((7, "clock".to_owned())), Some(3)));
+    assert_eq!(goes_on(Some(3), Some((1, 3))), (group(), Some(3)), "as it should be");
+    assert_eq!(goes_on(Some(3), Some((3, 3))), (group(), Some(3)), "nothing was read");
+    assert_eq!(goes_on(Some(3), Some((5, 7))), (group(), Some(3)), "somebody set it back");
+    assert_eq!(goes_on(Some(3), None), (group(), Some(3)));
+    assert_eq!(goes_on(None, Some((5, 7))), (None, None), "somebody deleted it, or made the topic anew");
+    assert_eq!(goes_on(None, Some((0, 7))), (Some((7, "clock".to_owned())), None), "the first of all was lost");
 }

@@ -1,5 +1,6 @@
 //! The steps of a commit as librdkafka takes them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
@@ -13,7 +14,7 @@ use crate::config::Kafka;
 use crate::publish::Destination;
 use crate::record::{Offset, Partition};
 use crate::stream::commit::{Connection, Failure};
-use crate::stream::log::{CommitError, Committed, Known, Transaction};
+use crate::stream::log::{CommitError, Committed, Known, Tallied, Transaction};
 
 impl Connection for KafkaLog {
     fn is_assigned(&self, partition: &Partition) -> bool {
@@ -81,6 +82,15 @@ impl Connection for KafkaLog {
             (partition.clone(), committed)
         });
         Ok(found.collect())
+    }
+
+    fn last_written(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        if self.role.reads_anew { self.tallied(partitions, false) } else { Ok(BTreeMap::new()) }
+    }
+
+    fn last_committed(&mut self, partitions: &[Partition]) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        self.wait_for_tallies()?;
+        self.tallied(partitions, true)
     }
 
     fn assignment_lost(&self) -> bool {

@@ -6,14 +6,16 @@
 //! `KRaftMetadataCache` says the same of both), so that the transaction ends without a marker there.
 //!
 //! Then readers of what is committed stand still, and nobody is told what is committed of the group. The next transaction of the same producer in these
-//! partitions ends both; but a producer whose member was started anew has none before it is told. So it sends one to
-//! all partitions that it may have written to, and aborts it: what was in the lost one is read and sent again.
+//! partitions ends both; but a producer whose member was started anew has none before it is told. So it sends one, and ends it as the lost one ended as far as
+//! tallies tell: where the last ones that say anything of these partitions are committed, so is this one, with the offsets that they say; else
+//! it is aborted, in all partitions that the producer may have written to, and what was in the lost one is read and sent again.
 //!
 //! # Limits
 //!
-//! How the lost one ended is not known. If it was a commit, and some of its partitions did get their markers (a broker gives its partitions up one after the
-//! other), what is in these is there twice then: of `<input>.scored` nobody sees that, of tallies the judge does, and says so. A producer that nobody starts
-//! again leaves it open for ever.
+//! Where tallies are in doubt themselves, nothing else is asked: a commit of which only records of `<input>.scored` or messages of the judge got their
+//! markers is aborted and sent again, so that these are there twice. A producer that nobody starts again leaves it open for ever.
+
+use std::collections::BTreeMap;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
@@ -21,9 +23,12 @@ use tracing::warn;
 
 use super::commit::topic_of;
 use super::log::KafkaLog;
+use super::producer::Transactions;
 use crate::publish::{Destination, OutputRecord};
 use crate::record::Partition;
-use crate::stream::log::{CommitError, listed};
+use crate::stream::commit::Failure;
+use crate::stream::log::{CommitError, Tallied, listed};
+use crate::vectorise::wire::Flush;
 
 impl KafkaLog {
     /// Ends what brokers hold open of an earlier transaction of our producer, given that nobody is told what is committed of these partitions.
@@ -37,27 +42,77 @@ impl KafkaLog {
         if self.stop.is_requested() {
             return Err(CommitError::Broken("asked to stop before it was known what is committed".to_owned()));
         }
-        warn!(partitions = %listed(partitions), "not told what is committed, as if a transaction that has ended were open: aborting one");
+        let counted = if self.role.reads_anew { self.counted(partitions)? } else { None };
+        warn!(partitions = %listed(partitions), commits = counted.is_some(),
+            "not told what is committed, as if a transaction that has ended were open: ending it with another one");
+        match counted {
+            Some(tallied) => self.commit_again(transactions, &tallied)?,
+            None => self.abort_again(transactions, partitions)?,
+        }
+        if transactions.may_have_stragglers() {
+            return Err(CommitError::Broken("a connection broke while a transaction was ended".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What the last tallies of these partitions say, where all of them are committed.
+    fn counted(&self, partitions: &[Partition]) -> Result<Option<BTreeMap<Partition, Tallied>>, CommitError> {
+        let committed = self.tallied(partitions, true)?;
+        let is_all = partitions.iter().all(|partition| committed.contains_key(partition));
+        Ok(if is_all && committed == self.tallied(partitions, false)? { Some(committed) } else { None })
+    }
+
+    /// Commits these offsets, and nothing of consequence in all tallies.
+    fn commit_again(
+        &self,
+        transactions: &Transactions,
+        tallied: &BTreeMap<Partition, Tallied>,
+    ) -> Result<(), CommitError> {
+        let mut offsets = TopicPartitionList::new();
+        for (partition, Tallied { until, .. }) in tallied {
+            self.add_offset(&mut offsets, partition, KafkaOffset::Offset(until.offset.0))?;
+            if let Some(mut element) = offsets.find_partition(partition.topic.name(), partition.number) {
+                element.set_metadata(&until.metadata);
+            }
+        }
+        let nothing =
+            OutputRecord { value: Some(Flush::default().encode()), key: None, ..nothing(Destination::Tallies, 0) };
+        let outputs = self.in_all_partitions(transactions, &nothing)?;
+        transactions.send(&outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
+    }
+
+    fn abort_again(&self, transactions: &Transactions, partitions: &[Partition]) -> Result<(), CommitError> {
         let mut offsets = TopicPartitionList::new();
         for partition in partitions {
             // Which offset does not matter, for it is never committed.
-            offsets
-                .add_partition_offset(partition.topic.name(), partition.number, KafkaOffset::Offset(0))
-                .map_err(|error| self.broken(&error))?;
+            self.add_offset(&mut offsets, partition, KafkaOffset::Offset(0))?;
         }
         let mut outputs = Vec::new();
         for destination in self.destinations(partitions) {
-            let topic = topic_of(&self.kafka, &destination);
-            let count = transactions.partition_count(&topic).map_err(|error| self.broken(&error))?;
-            outputs.extend((0_i32..).take(count).map(|number| nothing(destination.clone(), number)));
+            outputs.append(&mut self.in_all_partitions(transactions, &nothing(destination, 0))?);
         }
-        transactions
-            .abort_whole(&outputs, &offsets, || self.consumer.group_metadata())
-            .map_err(|failure| CommitError::Broken(format!("not told what is committed: {failure:?}")))?;
-        if transactions.may_have_stragglers() {
-            return Err(CommitError::Broken("a connection broke while a transaction was aborted".to_owned()));
-        }
-        Ok(())
+        transactions.abort_whole(&outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
+    }
+
+    fn add_offset(
+        &self,
+        offsets: &mut TopicPartitionList,
+        partition: &Partition,
+        offset: KafkaOffset,
+    ) -> Result<(), CommitError> {
+        let added = offsets.add_partition_offset(partition.topic.name(), partition.number, offset);
+        added.map_err(|error| self.broken(&error))
+    }
+
+    /// This record, once for each partition of its topic.
+    fn in_all_partitions(
+        &self,
+        transactions: &Transactions,
+        record: &OutputRecord,
+    ) -> Result<Vec<OutputRecord>, CommitError> {
+        let topic = topic_of(&self.kafka, &record.destination);
+        let count = transactions.partition_count(&topic).map_err(|error| self.broken(&error))?;
+        Ok((0..).take(count).map(|number| OutputRecord { partition: Some(number), ..record.clone() }).collect())
     }
 
     /// Where a member writes that reads these partitions.
@@ -71,6 +126,11 @@ impl KafkaLog {
         destinations.dedup();
         destinations
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn not_told(failure: Failure) -> CommitError {
+    CommitError::Broken(format!("not told what is committed: {failure:?}"))
 }
 
 /// A record that nobody ever reads.

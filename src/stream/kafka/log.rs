@@ -20,7 +20,7 @@ use super::{Role, client, describe, native};
 use crate::config::{Kafka, Shares};
 use crate::ops::{Stop, View, uptime};
 use crate::record::{Offset, Partition, StreamTime};
-use crate::stream::commit::{Connection, commit_whole};
+use crate::stream::commit::{commit_whole, where_to_go_on};
 use crate::stream::log::{CommitError, Committed, Incoming, Known, Log, Rebalance, Retained, Taker, Transaction};
 
 /// How many records one poll hands out before the loop looks at everything else.
@@ -182,8 +182,7 @@ impl Log for KafkaLog {
     ) -> Result<Vec<(Partition, Option<Committed>, Retained)>, CommitError> {
         let mut found = Vec::with_capacity(partitions.len());
         let patience = Instant::now() + QUERY_TIMEOUT;
-        for (partition, mut committed) in self.committed_offsets(partitions)? {
-            self.known.insert(partition.clone(), committed.clone());
+        for (partition, mut committed) in where_to_go_on(self, partitions)? {
             let there = match &mut committed {
                 Some(until) => {
                     let there = self.retained(&partition, until.offset, patience)?;

@@ -21,6 +21,7 @@ mod refusal;
 mod retained;
 pub mod sample;
 mod snapshots;
+mod tallied;
 mod together;
 mod topics;
 mod unassigned;

@@ -83,6 +83,15 @@ impl Past {
         Ok(Self { consumer: Arc::new(consumer) })
     }
 
+    /// The same, to which records are handed of transactions that were aborted or are open, too.
+    ///
+    /// # Errors
+    /// Where librdkafka refuses the settings.
+    pub fn open_to_all(kafka: &Kafka, role: &Role) -> Result<Self, PastError> {
+        let consumer = client::past(kafka, role).set("isolation.level", "read_uncommitted").create()?;
+        Ok(Self { consumer: Arc::new(consumer) })
+    }
+
     /// The partitions of a topic.
     ///
     /// # Errors

@@ -92,26 +92,27 @@ fn roster(bytes: &[u8]) -> Result<(u32, u32), Malformed> {
 fn progress(bytes: &[u8], shared: &Shared<'_>) -> Result<Progress, WireError> {
     let (mut topic, mut number, mut outcomes) = (0, 0, Outcomes::default());
     let (mut from, mut to, mut complete_until, mut idle) = (Offset(0), Offset(0), None, false);
+    let mut clock = "";
     for field in Fields::of(bytes) {
-        let (tag, Value::Number(value)) = field? else { continue };
-        match tag {
-            1 => topic = unsigned(value),
-            2 => number = signed(value),
-            3 => from = Offset(value.cast_signed()),
-            4 => to = Offset(value.cast_signed()),
-            5 => complete_until = Some(StreamTime(zigzag(value))),
-            6 => idle = value != 0,
-            7 => outcomes.lines = count(value)?,
-            8 => outcomes.continuations = count(value)?,
-            9 => outcomes.rejects = count(value)?,
-            10 => outcomes.empty = count(value)?,
-            11 => outcomes.late = count(value)?,
-            12 => outcomes.clamped = count(value)?,
+        match field? {
+            (1, Value::Number(value)) => topic = unsigned(value),
+            (2, Value::Number(value)) => number = signed(value),
+            (3, Value::Number(value)) => from = Offset(value.cast_signed()),
+            (4, Value::Number(value)) => to = Offset(value.cast_signed()),
+            (5, Value::Number(value)) => complete_until = Some(StreamTime(zigzag(value))),
+            (6, Value::Number(value)) => idle = value != 0,
+            (7, Value::Number(value)) => outcomes.lines = count(value)?,
+            (8, Value::Number(value)) => outcomes.continuations = count(value)?,
+            (9, Value::Number(value)) => outcomes.rejects = count(value)?,
+            (10, Value::Number(value)) => outcomes.empty = count(value)?,
+            (11, Value::Number(value)) => outcomes.late = count(value)?,
+            (12, Value::Number(value)) => outcomes.clamped = count(value)?,
+            (13, text) => clock = text.text()?,
             _ => {}
         }
     }
     let partition = Partition::new(shared.topic(topic)?.clone(), number);
-    Ok(Progress { partition, from, to, complete_until, idle, outcomes })
+    Ok(Progress { partition, from, to, complete_until, idle, outcomes, clock: clock.to_owned() })
 }
 
 fn cut(bytes: &[u8], shared: &Shared<'_>) -> Result<Cut, WireError> {

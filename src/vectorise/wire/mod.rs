@@ -61,6 +61,8 @@ pub struct Progress {
     pub idle: bool,
     /// What became of the records.
     pub outcomes: Outcomes,
+    /// The clock of the partition at `to`, as it is committed beside that offset.
+    pub clock: String,
 }
 
 /// A partition that nobody is heard of: it holds nobody back any more, until it has caught up. Written by the judge, which acts
@@ -181,6 +183,7 @@ fn encode_progress(progress: &Progress, topics: &mut Topics) -> proto::Progress 
         empty,
         late,
         clamped,
+        clock: progress.clock.clone(),
     }
 }
 

@@ -72,6 +72,8 @@ pub(in crate::vectorise) struct Progress {
     pub(in crate::vectorise) late: u64,
     #[prost(uint64, tag = "12")]
     pub(in crate::vectorise) clamped: u64,
+    #[prost(string, tag = "13")]
+    pub(in crate::vectorise) clock: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -93,18 +93,27 @@ fn cell() -> impl Strategy<Value = Cell> {
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
-    (partition(), any::<[i64; 2]>(), option::of(time()), any::<bool>(), prop::array::uniform6(count())).prop_map(
-        |(partition, [from, to], complete_until, idle, [lines, continuations, rejects, empty, late, clamped])| {
-            Progress {
+    (partition(), any::<[i64; 2]>(), option::of(time()), any::<bool>(), prop::array::uniform6(count()), ".{0,9}")
+        .prop_map(
+            |(
                 partition,
-                from: Offset(from),
-                to: Offset(to),
+                [from, to],
                 complete_until,
                 idle,
-                outcomes: Outcomes { lines, continuations, rejects, empty, late, clamped },
-            }
-        },
-    )
+                [lines, continuations, rejects, empty, late, clamped],
+                clock,
+            )| {
+                Progress {
+                    partition,
+                    from: Offset(from),
+                    to: Offset(to),
+                    complete_until,
+                    idle,
+                    outcomes: Outcomes { lines, continuations, rejects, empty, late, clamped },
+                    clock,
+                }
+            },
+        )
 }
 
 fn flush() -> impl Strategy<Value = Flush> {

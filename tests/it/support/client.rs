@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -213,6 +213,16 @@ impl Client {
         });
         let offset = |offset: Offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
         answer.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect()
+    }
+
+    /// Commits an offset for a group, once nobody is a member of it any more.
+    pub fn set_back(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+        let consumer = self.consumer(Isolation::Committed, group);
+        eventually("an empty group", LIMIT, || {
+            consumer.commit(&list, CommitMode::Sync).map_err(|error| error.to_string())
+        });
     }
 
     /// All records of a topic up to its end at this moment, by partition and offset.

@@ -1,0 +1,108 @@
+//! What tallies say of how far partitions were read: the truth where a broker lost what was committed of them.
+//!
+//! Tallies are read from their end backwards until each partition was met, for no more than [`LOOK_BACK_OFFSETS`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+
+use super::log::KafkaLog;
+use super::past::{Flow, Past, PastError, Stretch};
+use super::producer::TRANSACTION_TIMEOUT;
+use crate::record::{Offset, Partition};
+use crate::stream::log::{CommitError, Committed, Tallied};
+use crate::vectorise::wire::{Flush, Progress};
+
+/// How far back tallies are read, in offsets of each of their partitions.
+const LOOK_BACK_OFFSETS: i64 = 5_000;
+/// How many of these at once.
+const CHUNK_OFFSETS: i64 = 500;
+/// How often it is asked whether transactions have ended.
+const LOOKS_EVERY: Duration = Duration::from_millis(100);
+
+impl KafkaLog {
+    /// What the last tallies say of these partitions: those that are committed, or all.
+    pub(super) fn tallied(
+        &self,
+        partitions: &[Partition],
+        only_committed: bool,
+    ) -> Result<BTreeMap<Partition, Tallied>, CommitError> {
+        let (past, tallies) = self.tallies(only_committed)?;
+        let mut last: BTreeMap<Partition, Tallied> = BTreeMap::new();
+        for tallies in tallies {
+            for (partition, told) in last_of(&past, &tallies, partitions).map_err(broken)? {
+                let known = last.entry(partition).or_insert_with(|| told.clone());
+                if known.until.offset < told.until.offset {
+                    *known = told;
+                }
+            }
+        }
+        Ok(last)
+    }
+
+    /// Waits until readers of what is committed have all tallies that there are now, for as long as a transaction can last.
+    pub(super) fn wait_for_tallies(&self) -> Result<(), CommitError> {
+        let (everything, tallies) = self.tallies(false)?;
+        let (committed, _) = self.tallies(true)?;
+        let started = Instant::now();
+        for tallies in tallies {
+            let end = everything.retained(&tallies).map_err(broken)?.to;
+            while committed.retained(&tallies).map_err(broken)?.to < end
+                && started.elapsed() < TRANSACTION_TIMEOUT * 2
+                && !self.stop.is_requested()
+            {
+                std::thread::sleep(LOOKS_EVERY);
+            }
+        }
+        Ok(())
+    }
+
+    /// A reader of the tallies, and their partitions.
+    fn tallies(&self, only_committed: bool) -> Result<(Past, Vec<Partition>), CommitError> {
+        let open = if only_committed { Past::open } else { Past::open_to_all };
+        let past = open(&self.kafka, &self.role).map_err(broken)?;
+        match past.partitions(&self.kafka.topic("tallies")) {
+            Ok(partitions) => Ok((past, partitions)),
+            // Nothing was counted yet.
+            Err(PastError::NoTopic(_)) => Ok((past, Vec::new())),
+            Err(error) => Err(broken(error)),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn broken(error: PastError) -> CommitError {
+    CommitError::Broken(format!("tallies: {error}"))
+}
+
+/// What the last records of one partition of the tallies say.
+fn last_of(
+    past: &Past,
+    tallies: &Partition,
+    partitions: &[Partition],
+) -> Result<BTreeMap<Partition, Tallied>, PastError> {
+    let there = past.retained(tallies)?;
+    let first = Offset(there.from.0.max(there.to.0 - LOOK_BACK_OFFSETS));
+    let mut missing: BTreeSet<&Partition> = partitions.iter().collect();
+    let (mut last, mut to) = (BTreeMap::new(), there.to);
+    while to > first && !missing.is_empty() {
+        let from = Offset(first.0.max(to.0 - CHUNK_OFFSETS));
+        let mut found = BTreeMap::new();
+        past.read(&Stretch { partition: tallies.clone(), from, to }, |record| {
+            let flush = record.payload().and_then(|value| Flush::decode(value).ok());
+            let progress = flush.into_iter().flat_map(|flush| flush.progress);
+            found.extend(progress.filter(|progress| missing.contains(&progress.partition)).map(told));
+            Flow::Continue(())
+        })?;
+        missing.retain(|partition| !found.contains_key(*partition));
+        last.extend(found);
+        to = from;
+    }
+    Ok(last)
+}
+
+fn told(progress: Progress) -> (Partition, Tallied) {
+    let until = Committed { offset: progress.to, metadata: progress.clock };
+    (progress.partition, Tallied { from: progress.from, until })
+}
