@@ -12,6 +12,26 @@ pub(super) fn behind_process(text: &str) -> Option<&str> {
     is_identity.then_some(behind)
 }
 
+/// What follows the thread behind the name of a logger in brackets. JBoss: `[org.keycloak.events] (executor-thread-12) message`
+pub(super) fn behind_pool(text: &str) -> Option<&str> {
+    const THREAD_BYTES_MAX: usize = 64;
+    let (thread, rest) = text.strip_prefix('(')?.split_once(')')?;
+    let is_name = thread.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -_.:#/".contains(&byte));
+    let is_thread =
+        is_name && thread.len() <= THREAD_BYTES_MAX && thread.starts_with(|first: char| first.is_ascii_alphabetic());
+    (is_thread && rest.starts_with(' ')).then_some(rest)
+}
+
+/// What follows the number of a worker and its part of the program. strongSwan: `07[NET] message`
+pub(super) fn behind_worker(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'0'..=b'9', b'0'..=b'9', b'[', b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', b']', b' ', ..] => {
+            text.get("07[NET] ".len()..).unwrap_or(text)
+        }
+        _ => text,
+    }
+}
+
 /// What follows the whole name of a class or method, for which behind a thread no separator is needed. java.util.logging as Tomcat
 /// sets it: `INFO [main] org.apache.catalina.startup.Catalina.start message`
 pub(super) fn behind_method<'a>(text: &'a str, has_logger: &mut bool) -> Option<&'a str> {

@@ -1,8 +1,9 @@
 //! The header of a line: what a program's logger writes before the message.
 //!
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
-//! logback, java.util.logging, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
-//! PostgreSQL, Redis, MongoDB, Ceph, GlusterFS, Trino, Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory:
+//! logback, java.util.logging, JBoss, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
+//! PostgreSQL, MySQL, SQL Server, Redis, MongoDB, NATS, Ceph, GlusterFS, Trino, Cisco, Asterisk, Icinga, Android, Windows and the RAS logs of
+//! supercomputers write them. It is a grammar, not a memory:
 //! the same line has the same header wherever it stands.
 //!
 //! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
@@ -13,7 +14,10 @@
 use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
-use super::actor::{behind_ceph, behind_column, behind_method, behind_process, is_connection, is_tabbed_thread};
+use super::actor::{
+    behind_ceph, behind_column, behind_method, behind_pool, behind_process, behind_worker, is_connection,
+    is_tabbed_thread,
+};
 use super::element::{behind_logger, behind_source_line, group, is_class_line, strip_separators};
 use super::level;
 use super::logfmt;
@@ -106,7 +110,7 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
             return Header { time, level: Some(level), host, message };
         }
         let found = through_level(message, false, None);
-        let message = if found.level.is_some() { behind_level(&found) } else { message };
+        let message = if found.level.is_some() { behind_level(&found) } else { behind_worker(message) };
         return Header { time, level: found.level, host, message };
     }
     let is_apart = words.starts_with(|first: char| first.is_ascii_whitespace());
@@ -131,16 +135,19 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
     if found.is_final {
         return rest;
     }
-    let (mut has_logger, mut has_thread) = (false, false);
+    let (mut has_logger, mut has_thread, mut is_behind_logger) = (false, false, false);
     for _ in 0..BEHIND_LEVEL_MAX {
         let behind = match rest.as_bytes().first() {
             // `[instance: 7]` belongs to the message: a header has no labels.
             Some(b'[') => {
                 has_thread = true;
-                group(rest).filter(|(inner, _)| !has_label(inner)).map(|(_, behind)| behind)
+                let group = group(rest).filter(|(inner, _)| !has_label(inner));
+                is_behind_logger = group.is_some_and(|(inner, _)| inner.contains('.'));
+                group.map(|(_, behind)| behind)
             }
             // Erlang: `<0.2375.628> message`
             Some(b'<') => behind_process(rest),
+            Some(b'(') if is_behind_logger => behind_pool(rest),
             _ if has_thread && !has_logger && found.level.is_some() => {
                 behind_method(rest, &mut has_logger).or_else(|| behind_name(rest, &mut has_logger))
             }

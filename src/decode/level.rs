@@ -95,7 +95,7 @@ pub(super) fn of_header_word(word: &str, is_set_apart: bool) -> Option<Level> {
         b"WRN" => Some(Level::Warn),
         b"DBG" => Some(Level::Debug),
         b"FTL" => Some(Level::Fatal),
-        b"TRC" | b"VRB" => Some(Level::Trace),
+        b"TRC" | b"VRB" | b"VERBOSE" => Some(Level::Trace),
         // Most are in capitals there, too.
         bytes if is_set_apart => of_upper_word(bytes).or_else(|| of_word(bytes)),
         bytes => of_upper_word(bytes),

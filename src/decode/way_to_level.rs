@@ -70,6 +70,14 @@ fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
 /// The level that the word says with which `rest` begins.
 fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Through<'a>> {
     let after = word.rest;
+    // Asterisk: `NOTICE[1855] chan_sip.c: message`
+    if has_stamp
+        && word.has(class::OTHER)
+        && let Some((head, _process)) = word.text.split_once('[')
+    {
+        let level = Some(level::of_header_word(head, false)?);
+        return Some(Through { level, rest: rest.get(head.len()..)?, is_final: false });
+    }
     if word.has(class::NAME & !(class::LOWER | class::UPPER | class::MIXED | class::COLON)) && !word.has(class::COLON) {
         return None;
     }

@@ -89,6 +89,25 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("2026-11-23T08:01:24:001Z 'Activation' 140154 INFO  [a, 368] done", "done", Level::Info, None),
     ("261123  8:01:24 [ERROR] no space", "no space", Level::Error, None),
     ("Nov 23 08:01:24 web01 ansible-<stdin>: Invoked", "Invoked", Level::Info, Some("web01")),
+    // Asterisk, JBoss, strongSwan
+    ("[2026-11-23 08:01:24] NOTICE[1855] chan_sip.c: No peer", "No peer", Level::Info, None),
+    ("[2026-11-23 08:01:24] VERBOSE[18][C-00a1b] pbx.c: Executing it", "Executing it", Level::Trace, None),
+    ("[2026-11-23 08:01:24] WARNING[18][C-00a1b] pbx.c: No such", "No such", Level::Warn, None),
+    ("2026-11-23 08:01:24 Notice[7] of it", "Notice[7] of it", Level::Info, None),
+    (
+        "2026-11-23 08:01:24,123 WARN  [org.keycloak.events] (executor-thread-12) type=LOGIN_ERROR, realmId=shop",
+        "type=LOGIN_ERROR, realmId=shop",
+        Level::Warn,
+        None,
+    ),
+    (
+        "2026-11-23 08:01:24,123 INFO  [org.wildfly.undertow] (MSC service thread 1-2) Host started",
+        "Host started",
+        Level::Info,
+        None,
+    ),
+    ("2026-11-23 08:01:24 INFO [main] (optional) it", "(optional) it", Level::Info, None),
+    ("Nov 23 08:01:24 gw charon: 07[NET] received packet", "received packet", Level::Info, Some("gw")),
     // Redis before its stamps had a year
     ("98738:M 23 Nov 08:01:24.442 * Saving it", "Saving it", Level::Info, None),
     ("[2932] 23 Nov 08:01:24 # No such file", "No such file", Level::Warn, None),
