@@ -36,11 +36,15 @@ impl Reader<'_, '_> {
                     self.message_start = at + 1;
                 }
             }
-            b'"' | b'\'' if at != self.message_start => {
+            // `from=<ann>` is as `from="ann"`.
+            b'"' | b'\'' | b'<'
+                if at != self.message_start
+                    && (byte != b'<' || self.value_start == at && self.byte(at + 1) != Some(b'>')) =>
+            {
                 if let Some((kind, end)) = quoted(self.bytes, at, self.value_start == at) {
                     self.to.punctuation(at, byte);
                     self.to.variable(kind, at + 1, end);
-                    self.to.punctuation(end, byte);
+                    self.to.punctuation(end, self.byte(end).unwrap_or(byte));
                     return end + 1;
                 }
             }

@@ -8,7 +8,7 @@ use super::address::kind_with_colons;
 use super::class::{BLANK, COLON, DELIMITER, END, WORD, class, classes_of};
 use super::kind::{ParameterKind, kind};
 
-/// The kind and the end of the value in the quotes of which the first stands at `at`; `None` where it is to be read like any text.
+/// The kind and the end of the value in the quotes, or angle brackets, of which the first stands at `at`; `None` where it is to be read like any text.
 /// `is_value` says that a key and `=` stand before, whose value is no state.
 pub(super) fn quoted(bytes: &[u8], at: usize, is_value: bool) -> Option<(ParameterKind, usize)> {
     let quote = *bytes.get(at)?;
@@ -21,7 +21,8 @@ pub(super) fn quoted(bytes: &[u8], at: usize, is_value: bool) -> Option<(Paramet
     let rest = bytes.get(at + 1..)?;
     let length = rest.iter().position(|byte| class(*byte) & END != 0)?;
     let (text, behind) = rest.split_at_checked(length)?;
-    let is_closed = behind.first() == Some(&quote)
+    let closing = if quote == b'<' { b'>' } else { quote };
+    let is_closed = behind.first() == Some(&closing)
         && !text.ends_with(b"\\")
         && behind.get(1).is_none_or(|byte| class(*byte) & WORD == 0);
     if !is_closed || is_key(bytes, at, behind.get(1)) {

@@ -56,6 +56,7 @@ fn what_is_variable() {
         ("msg=started k=v message=stopped. msg= xmsg=y", "msg=started k=<*> message=stopped. msg=<*> xmsg=<*>"),
         ("mail to ann.b@example.com, root@local and a@b.", "mail to <*>, root@local and a@b."),
         ("end=", "end=<*>"),
+        ("user=<ann> from=<a+b@c.d> x=<3>, a <b>", "user=<<*>> from=<<*>> x=<<*>>, a <b>"),
         ("user=- from=<> to=[], x=-y", "user=<*> from=<<*>> to=[<*>], x=<*>"),
         ("a -> b - c and 7->9@x1", "a -> b - c and <*>-><*>"),
         ("1,234,567 of 2,000.", "<*> of <*>."),
