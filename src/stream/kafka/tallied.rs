@@ -1,6 +1,7 @@
 //! What tallies say of how far partitions were read: the truth where a broker lost what was committed of them.
 //!
-//! Tallies are read from their end backwards until each partition was met, for no more than [`LOOK_BACK_OFFSETS`].
+//! Tallies are read from their end backwards, twice as many each time, until each partition was met, for no more than [`LOOK_BACK_OFFSETS`] and
+//! about [`LOOK_BACK_BYTES`]. A partition that was quiet, or not read, for longer is taken at the group's word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,8 +17,10 @@ use crate::vectorise::wire::{Flush, Progress};
 
 /// How far back tallies are read, in offsets of each of their partitions.
 const LOOK_BACK_OFFSETS: i64 = 5_000;
-/// How many of these at once.
-const CHUNK_OFFSETS: i64 = 500;
+/// Behind so many bytes of each of their partitions no more are read.
+const LOOK_BACK_BYTES: usize = 16 << 20;
+/// How many offsets are read at first: a partition that was read a moment ago is among them, and a record may have a third of a megabyte.
+const FIRST_OFFSETS: i64 = 64;
 /// How often it is asked whether transactions have ended.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
 
@@ -85,11 +88,12 @@ fn last_of(
     let there = past.retained(tallies)?;
     let first = Offset(there.from.0.max(there.to.0 - LOOK_BACK_OFFSETS));
     let mut missing: BTreeSet<&Partition> = partitions.iter().collect();
-    let (mut last, mut to) = (BTreeMap::new(), there.to);
-    while to > first && !missing.is_empty() {
-        let from = Offset(first.0.max(to.0 - CHUNK_OFFSETS));
+    let (mut last, mut to, mut length, mut bytes) = (BTreeMap::new(), there.to, FIRST_OFFSETS, 0);
+    while to > first && !missing.is_empty() && bytes < LOOK_BACK_BYTES {
+        let from = Offset(first.0.max(to.0 - length));
         let mut found = BTreeMap::new();
         past.read(&Stretch { partition: tallies.clone(), from, to }, |record| {
+            bytes += record.payload_len();
             let flush = record.payload().and_then(|value| Flush::decode(value).ok());
             let progress = flush.into_iter().flat_map(|flush| flush.progress);
             found.extend(progress.filter(|progress| missing.contains(&progress.partition)).map(told));
@@ -97,7 +101,7 @@ fn last_of(
         })?;
         missing.retain(|partition| !found.contains_key(*partition));
         last.extend(found);
-        to = from;
+        (to, length) = (from, length * 2);
     }
     Ok(last)
 }
