@@ -70,9 +70,13 @@ pub(super) fn behind_ceph<'a>(thread: &Word<'a>) -> Option<(Level, &'a str)> {
 pub(super) fn behind_column<'a>(actor: &Word<'a>) -> Option<&'a str> {
     const COLUMN_BYTES: usize = 12;
     let message = actor.rest.trim_start_matches(' ');
-    let blanks = actor.rest.len() - message.len();
-    let is_column = blanks >= 2 && actor.text.len() + blanks == COLUMN_BYTES && !message.is_empty();
-    (is_column && actor.is_of(class::ALPHANUMERIC | class::MIXED)).then_some(message)
+    let is_column = actor.text.len() + actor.rest.len() - message.len() == COLUMN_BYTES && !message.is_empty();
+    let is_task = |name: &str| {
+        let number = name.strip_prefix("spid").map(|rest| rest.strip_suffix('s').unwrap_or(rest));
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_actor = ["Server", "Logon", "Backup"].contains(&actor.text) || is_task(actor.text);
+    (is_column && is_actor).then_some(message)
 }
 
 /// Whether a text begins with what GlusterFS writes behind the letter of its level: `[MSGID: 106487] [socket.c:774:__socket_rwv] `, the

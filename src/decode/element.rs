@@ -31,8 +31,6 @@ pub(super) fn next(text: &str) -> Option<(Element<'_>, &str)> {
         b'{' => single_word_in(text, '}').or_else(|| as_word(text)),
         b'(' => single_word_in(text, ')').or_else(|| as_word(text)),
         b'<' => single_word_in(text, '>').or_else(|| as_word(text)),
-        // VMware: `'Activation' 140154046465792 INFO message`
-        b'\'' => single_word_in(text, '\'').or_else(|| as_word(text)),
         _ => as_word(text),
     }
 }
@@ -45,6 +43,11 @@ fn single_word_in(text: &str, end: char) -> Option<(Element<'_>, &str)> {
     let (inner, rest) = text.get(1..)?.split_once(end)?;
     let is_name = !inner.is_empty() && inner.len() <= ELEMENT_BYTES_MAX && inner.bytes().all(is_name_byte);
     (is_name && rest.starts_with([' ', '\t', ':'])).then_some((Element::Group(inner), rest))
+}
+
+/// What follows a single word in quotes. VMware: `'Activation' 140154046465792 INFO message`
+pub(super) fn behind_quoted_word(text: &str) -> Option<&str> {
+    text.strip_prefix('\'').and_then(|_| single_word_in(text, '\'')).map(|(_, rest)| rest)
 }
 
 /// What stands in the brackets that a text begins with, and what follows them. Brackets within count. None are the brackets

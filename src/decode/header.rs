@@ -99,6 +99,12 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     // Three forms ask for the word behind the stamp.
     let words = rest.trim_start_matches(' ');
     let first = word(words);
+    // Cisco's firewalls say the year: `Nov 23 2026 08:01:24 fw01 : %ASA-6-302013: message`
+    if let Some(host) = &first
+        && let Some((level, message)) = mnemonic::behind_stamp(host.rest)
+    {
+        return Header { time, level: Some(level), host: Some(host.text), message };
+    }
     if let Some(first) = &first
         && rest.starts_with(' ')
         && let Some((host, message)) = syslog(first, stamp.style)
@@ -137,17 +143,18 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
     }
     let (mut has_logger, mut has_thread, mut is_behind_logger) = (false, false, false);
     for _ in 0..BEHIND_LEVEL_MAX {
+        let was_logger = std::mem::take(&mut is_behind_logger);
         let behind = match rest.as_bytes().first() {
             // `[instance: 7]` belongs to the message: a header has no labels.
             Some(b'[') => {
                 has_thread = true;
                 let group = group(rest).filter(|(inner, _)| !has_label(inner));
-                is_behind_logger = group.is_some_and(|(inner, _)| inner.contains('.'));
+                is_behind_logger = found.level.is_some() && group.is_some_and(|(inner, _)| is_dotted_name(inner));
                 group.map(|(_, behind)| behind)
             }
             // Erlang: `<0.2375.628> message`
             Some(b'<') => behind_process(rest),
-            Some(b'(') if is_behind_logger => behind_pool(rest),
+            Some(b'(') if was_logger => behind_pool(rest),
             _ if has_thread && !has_logger && found.level.is_some() => {
                 behind_method(rest, &mut has_logger).or_else(|| behind_name(rest, &mut has_logger))
             }
@@ -157,6 +164,11 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
         rest = behind;
     }
     rest
+}
+
+/// Whether this is the name of a logger: `org.keycloak.events`.
+fn is_dotted_name(text: &str) -> bool {
+    text.contains('.') && text.starts_with(|first: char| first.is_ascii_alphabetic()) && !text.contains(' ')
 }
 
 /// Whether a colon stands before a blank.
@@ -238,7 +250,7 @@ fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str
 
 /// What follows the tag of syslog, and whether it has a process: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `.
 fn behind_tag(text: &str) -> Option<(bool, &str)> {
-    let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@<>".contains(byte)).count();
+    let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@".contains(byte)).count();
     let mut rest = text.get(name_bytes..).filter(|_| name_bytes > 0)?;
     let mut has_process = false;
     if rest.starts_with('(') {

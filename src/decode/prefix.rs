@@ -54,12 +54,20 @@ fn behind_sign(stamp: Stamp<'_>) -> (Option<Level>, Stamp<'_>) {
 fn of_group(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {
     let (inner, rest) = group(line)?;
     let stamp = rest.trim_ascii_start();
-    let is_date = stamp.starts_with(|first: char| first.is_ascii_digit());
-    if !is_date || inner.contains(' ') || stamp.len() == rest.len() {
+    // A state that is checked, such as `[FAILED]`, is no part of a header.
+    let level = level::of_header_word(inner, true);
+    let is_constant = inner.len() > 1 && inner.bytes().all(|byte| byte.is_ascii_uppercase());
+    if inner.contains(' ') || stamp.len() == rest.len() || is_constant && level.is_none() {
         return None;
     }
-    let (sign, stamp) = behind_sign(stamp::leading(stamp, record_ms)?);
-    Some((level::of_header_word(inner, true).or(sign), stamp))
+    match stamp.as_bytes() {
+        [b'0'..=b'9', b'0'..=b'9', b' ', b'A'..=b'Z', ..] => {
+            let (sign, stamp) = behind_sign(stamp::leading(stamp, record_ms)?);
+            Some((level.or(sign), stamp))
+        }
+        [b'0'..=b'9', ..] => Some((level, stamp::leading(stamp, record_ms).filter(|stamp| stamp.time.is_some())?)),
+        _ => None,
+    }
 }
 
 /// The stamp of a line of Cisco that came without a header of syslog, or behind one.

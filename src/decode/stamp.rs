@@ -22,7 +22,7 @@ const LATEST_MS: i64 = datetime!(2201-01-01 0:00 UTC).unix_timestamp() * 1000;
 /// Who writes such a stamp, as far as it says something on what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// Month, day and time of day, as RFC 3164 has them, perhaps with the year: a host and a tag follow.
+    /// Month, day and time of day, as RFC 3164 has them: a host and a tag follow.
     Syslog,
     /// Anything else.
     Other,
@@ -50,12 +50,8 @@ pub(super) fn leading(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
         byte if byte.is_ascii_digit() => (of_digits(&mut cursor, record_ms)?, Style::Other),
         b' ' if has_bracket => (of_boot(&mut cursor)?, Style::Other),
         byte if byte.is_ascii_uppercase() => {
-            let begin = cursor.at;
             let moment = cursor.month_first()?;
-            let said = line.get(begin..cursor.at)?;
-            // Cisco's firewalls say the year, behind the day and without a comma.
-            let is_syslog = moment.year.is_none() || !has_weekday(said) && !said.contains(',');
-            let style = if is_syslog { Style::Syslog } else { Style::Other };
+            let style = if moment.year.is_none() { Style::Syslog } else { Style::Other };
             (time(&moment, record_ms), style)
         }
         _ => return None,
@@ -72,11 +68,6 @@ pub(super) fn leading(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
         false => ("", rest),
     };
     Some(Stamp { time, style, inside, rest })
-}
-
-/// Whether a stamp that begins with a name begins with a weekday, not a month.
-fn has_weekday(said: &str) -> bool {
-    said.as_bytes().get(4).is_some_and(u8::is_ascii_uppercase)
 }
 
 fn time(moment: &Moment, record_ms: Option<i64>) -> Option<StreamTime> {

@@ -3,7 +3,7 @@
 use crate::record::Level;
 
 use super::actor::behind_gluster_id;
-use super::element::{Element, is_of_header, next, strip_separators};
+use super::element::{Element, behind_quoted_word, is_of_header, next, strip_separators};
 use super::level;
 use super::word::{self, Word, class};
 
@@ -26,6 +26,10 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
     let mut numbers = 0;
     let mut known = first.filter(|word| word.is_first_of(rest));
     for _ in 0..BEFORE_LEVEL_MAX {
+        if has_stamp && let Some(after) = behind_quoted_word(rest) {
+            rest = strip_separators(after);
+            continue;
+        }
         let element = match known.take() {
             Some(word) => Some((Element::Word(word), word.rest)),
             None => next(rest),
@@ -74,9 +78,9 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
     if has_stamp
         && word.has(class::OTHER)
         && let Some((head, _process)) = word.text.split_once('[')
+        && let Some(level) = level::of_header_word(head, false)
     {
-        let level = Some(level::of_header_word(head, false)?);
-        return Some(Through { level, rest: rest.get(head.len()..)?, is_final: false });
+        return Some(Through { level: Some(level), rest: rest.get(head.len()..)?, is_final: false });
     }
     if word.has(class::NAME & !(class::LOWER | class::UPPER | class::MIXED | class::COLON)) && !word.has(class::COLON) {
         return None;
@@ -86,12 +90,11 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
         && let Some((head, tail)) = word.text.split_at_checked(colon)
     {
         let tail = tail.get(1..).unwrap_or_default();
-        // Icinga: `notice/Process: message`
         if has_stamp
             && tail.is_empty()
-            && let Some((head, _facility)) = head.split_once('/')
+            && let Some(level) = level_of_icinga(head)
         {
-            return Some(Through { level: Some(level::of_header_word(head, true)?), rest: after, is_final: true });
+            return Some(Through { level: Some(level), rest: after, is_final: true });
         }
         let level = Some(level::of_header_word(head, false)?);
         // Python: `WARNING:django.request:message`
@@ -102,6 +105,15 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
     let is_set_apart = has_stamp && (after.starts_with("  ") || after.starts_with('\t') || word.text.ends_with(','));
     let level = Some(level::of_header_word(word.text.trim_end_matches(','), is_set_apart)?);
     Some(Through { level, rest: after, is_final: false })
+}
+
+/// The level before a facility of Icinga: `notice/Process: message`
+fn level_of_icinga(word: &str) -> Option<Level> {
+    let (level, facility) = word.split_once('/')?;
+    let is_level = ["information", "notice", "debug", "warning", "critical"].contains(&level);
+    let is_facility = facility.starts_with(|first: char| first.is_ascii_uppercase())
+        && facility.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    level::of_header_word(level, true).filter(|_| is_level && is_facility)
 }
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.

@@ -122,6 +122,9 @@ pub fn where_to_go_on<C: Connection>(
 ) -> Result<Vec<(Partition, Option<Committed>)>, CommitError> {
     let mut found = connection.committed_offsets(partitions)?;
     connection.known().extend(found.iter().cloned());
+    if found.is_empty() {
+        return Ok(found);
+    }
     let offset_of = |group: &Option<Committed>| group.as_ref().map_or(Offset(0), |group| group.offset);
     // What was written behind is most often what somebody could not commit any more.
     let written = connection.last_written(partitions)?;

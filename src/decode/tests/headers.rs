@@ -78,7 +78,7 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("2026-11-23 08:01:24.99 spid22s     Recovery is complete.", "Recovery is complete.", Level::Info, None),
     ("2026-11-23 08:01:24.99 Server      All rights reserved.", "All rights reserved.", Level::Info, None),
     ("2026-11-23 08:01:24.99 Totals   7 of 9", "Totals   7 of 9", Level::Info, None),
-    // NATS, zerolog, Icinga, VMware, MySQL; a thread first; a tag with a name in angle brackets
+    // NATS, zerolog, Icinga, VMware, MySQL; a thread first; what looks alike
     ("[1] 2026/11/23 08:01:24.624334 [INF] Server is ready", "Server is ready", Level::Info, None),
     ("[1] 2026/11/23 08:01:24.624334 [WRN] slow", "slow", Level::Warn, None),
     ("[main] 2026-11-23 08:01:24,624 ERROR a.b.C - failed", "failed", Level::Error, None),
@@ -88,7 +88,14 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("[2026-11-23 08:01:24 +0000] warning/Process: PID 7 died", "PID 7 died", Level::Warn, None),
     ("2026-11-23T08:01:24:001Z 'Activation' 140154 INFO  [a, 368] done", "done", Level::Info, None),
     ("261123  8:01:24 [ERROR] no space", "no space", Level::Error, None),
-    ("Nov 23 08:01:24 web01 ansible-<stdin>: Invoked", "Invoked", Level::Info, Some("web01")),
+    ("2026-11-23 08:01:24 alert/rules.yml: parse error", "alert/rules.yml: parse error", Level::Info, None),
+    ("2026-11-23 08:01:24 Failed      job 17", "Failed      job 17", Level::Info, None),
+    ("[worker] 2026-11-23 08:01:24,123 - ERROR - failed", "failed", Level::Error, None),
+    ("[FAILED] 2026-11-23 08:01:24 check disk", "[FAILED] 2026-11-23 08:01:24 check disk", Level::Info, None),
+    ("[build] 00:01:24 elapsed", "[build] 00:01:24 elapsed", Level::Info, None),
+    ("'alert' is not defined", "'alert' is not defined", Level::Info, None),
+    ("Nov 23 2026 08:01:24 user login: failed", "user login: failed", Level::Info, None),
+    ("2026-11-23 08:01:24 ERROR [10.0.0.7] (timeout) lost", "(timeout) lost", Level::Error, None),
     // Asterisk, JBoss, strongSwan
     ("[2026-11-23 08:01:24] NOTICE[1855] chan_sip.c: No peer", "No peer", Level::Info, None),
     ("[2026-11-23 08:01:24] VERBOSE[18][C-00a1b] pbx.c: Executing it", "Executing it", Level::Trace, None),
