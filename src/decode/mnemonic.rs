@@ -12,17 +12,19 @@ use crate::record::Level;
 use super::level::{self, Scale};
 use super::word::word;
 
-/// How far into a text the mnemonic may begin, in bytes: behind the name of a zone.
-const BEGINS_WITHIN: usize = 8;
-
-/// The severity and the message, from the mnemonic on, of a text that begins with one, behind colons and the name of a zone.
+/// The severity and the message, from the mnemonic on, of a text that begins with one, behind colons or the name of a zone.
 pub(super) fn behind_stamp(text: &str) -> Option<(Level, &str)> {
-    let head = text.as_bytes().get(..BEGINS_WITHIN)?;
-    let begin = head.iter().position(|byte| *byte == b'%')?;
-    let (before, message) = text.split_at_checked(begin)?;
-    let is_zone = before.bytes().all(|byte| matches!(byte, b' ' | b':' | b'A'..=b'Z'));
-    let is_apart = before.trim_ascii().is_empty() || before.trim_ascii_end().ends_with(':');
-    Some((severity(message)?, message)).filter(|_| is_zone && is_apart)
+    let text = text.trim_ascii_start();
+    let begin = match text.as_bytes() {
+        [b'%', ..] => 0,
+        [b':', b' ', b'%', ..] => 2,
+        [b'A'..=b'Z', b'A'..=b'Z', b':', b' ', b'%', ..] => 4,
+        [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', b':', b' ', b'%', ..] => 5,
+        [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', b':', b' ', b'%', ..] => 6,
+        _ => return None,
+    };
+    let message = text.get(begin..)?;
+    Some((severity(message)?, message))
 }
 
 /// The severity of `%FACILITY-SUBFACILITY-6-MNEMONIC:`.

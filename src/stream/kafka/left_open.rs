@@ -14,7 +14,8 @@
 //!
 //! Where tallies are in doubt themselves, nothing else is asked: a commit of which only records of `<input>.scored` or messages of the judge got their
 //! markers is aborted and sent again, so that these are there twice; and where tallies got theirs and records of `<input>.scored` and dead letters did
-//! not, and the next transaction of the producer is aborted, those are missing, though they were counted. A producer that nobody starts again leaves it open for ever.
+//! not, and the next transaction of the producer is aborted, those are missing, though they were counted. So are tallies in those partitions of
+//! their topic that did not get theirs, where another one did (the judge says so). A producer that nobody starts again leaves it open for ever.
 
 use std::collections::BTreeMap;
 

@@ -66,12 +66,9 @@ impl KafkaLog {
     fn tallies(&self, only_committed: bool) -> Result<(Past, Vec<Partition>), CommitError> {
         let open = if only_committed { Past::open } else { Past::open_to_all };
         let past = open(&self.kafka, &self.role).map_err(broken)?;
-        match past.partitions(&self.kafka.topic("tallies")) {
-            Ok(partitions) => Ok((past, partitions)),
-            // Nothing was counted yet.
-            Err(PastError::NoTopic(_)) => Ok((past, Vec::new())),
-            Err(error) => Err(broken(error)),
-        }
+        // A broker that has just started may say that there is no such topic, which is no word on what was counted.
+        let partitions = past.partitions(&self.kafka.topic("tallies")).map_err(broken)?;
+        Ok((past, partitions))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A commit that reached the tallies and not the group, as a broker of which partitions have no leader for a moment leaves it behind.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use eddyline::vectorise::wire::{Flush, Progress};
 
+use super::straggler::{Over, write_until};
 use crate::support::client::{Client, Isolation};
 use crate::support::process::Setup;
 use crate::support::{eventually, ledger, unique};
@@ -21,41 +22,29 @@ fn what_was_counted_is_not_counted_again_where_the_offsets_are_lost() {
     instance.wait_until_ready();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                write(&client, &topic);
-            }
-        });
+        let _over = Over(&is_over);
+        scope.spawn(|| write_until(&is_over, &client, &topic, 1));
         // In the midst of it, so that the last tallies are of lines, and not of their absence.
         let observed = eventually("tallies", LIMIT, || last(&client, &setup).ok_or_else(|| "none".to_owned()));
         eventually("more of them", LIMIT, || {
             last(&client, &setup).filter(|last| last.from > observed.from).ok_or_else(|| "none".to_owned())
         });
         instance.kill();
-        is_over.store(true, Ordering::Relaxed);
     });
 
     let lost = eventually("the end of what was open", LIMIT, || {
         let ends = |isolation| client.ends(&setup.ours("tallies"), isolation);
-        let is_over = ends(Isolation::Committed) == ends(Isolation::Uncommitted);
-        last(&client, &setup).filter(|_| is_over).ok_or_else(|| "open".to_owned())
+        let is_decided = ends(Isolation::Committed) == ends(Isolation::Uncommitted);
+        last(&client, &setup).filter(|_| is_decided).ok_or_else(|| "open".to_owned())
     });
     assert!(lost.from < lost.to, "{lost:?}");
     client.set_back(&setup.group, &topic, 0, lost.from.0);
 
     let mut instance = setup.start("a");
-    write(&client, &topic);
     setup.wait_until_judged(&client, LIMIT * 2);
     ledger::assert_all_tallied(&client, &setup);
     assert!(instance.stop().success());
     assert!(instance.log().contains("reading on behind what was counted"), "{}", instance.log());
-}
-
-fn write(client: &Client, topic: &str) {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    client.send(topic, 0, i64::try_from(now_ms).unwrap(), Some(b"a line of log"));
-    client.flush();
-    std::thread::sleep(Duration::from_millis(20));
 }
 
 /// What the last committed tallies say of the partition.

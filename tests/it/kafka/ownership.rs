@@ -19,13 +19,15 @@ fn offsets_of_a_partition_that_is_not_owned_are_never_committed() {
     let (topic, foreign) = (unique("owned"), unique("foreign"));
     client.create_topic(&topic, 1, &[]);
     client.create_topic(&foreign, 1, &[]);
+    let prefix = format!("{topic}.");
+    client.create_topic(&format!("{prefix}tallies"), 1, &[]);
     client.send(&topic, 0, 1_795_420_900_000, Some(b"hello"));
     client.flush();
     let kafka = Kafka {
         brokers: client.bootstrap().to_owned(),
         group: unique("owners"),
         instance: "a".to_owned(),
-        prefix: String::new(),
+        prefix,
         properties: std::collections::BTreeMap::new(),
     };
     let mut log = KafkaLog::join(

@@ -108,7 +108,7 @@ impl Scene {
     }
 }
 
-fn write_until(is_over: &AtomicBool, client: &Client, topic: &str, partitions: i32) {
+pub(super) fn write_until(is_over: &AtomicBool, client: &Client, topic: &str, partitions: i32) {
     let now_ms = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     while !is_over.load(Ordering::Relaxed) {
         for partition in 0..partitions {
@@ -120,7 +120,7 @@ fn write_until(is_over: &AtomicBool, client: &Client, topic: &str, partitions: i
 }
 
 /// However the test ends, who writes does not go on for ever.
-struct Over<'a>(&'a AtomicBool);
+pub(super) struct Over<'a>(pub(super) &'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
