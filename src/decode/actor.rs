@@ -2,7 +2,7 @@
 
 use crate::record::Level;
 
-use super::element::{Element, behind_source_line, group, next};
+use super::element::{ELEMENT_BYTES_MAX, Element, behind_source_line, group, next};
 use super::word::{Word, class, word};
 
 /// What follows the identity of a process of Erlang.
@@ -20,6 +20,21 @@ pub(super) fn behind_pool(text: &str) -> Option<&str> {
     let is_thread =
         is_name && thread.len() <= THREAD_BYTES_MAX && thread.starts_with(|first: char| first.is_ascii_alphabetic());
     (is_thread && rest.starts_with(' ')).then_some(rest)
+}
+
+/// What follows the spans within which a line was written. Rust's tracing: `request{method=GET path=/}:query{id=7}: shop::cart: message`
+pub(super) fn behind_spans(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        let (name, fields) = rest.get(..rest.floor_char_boundary(ELEMENT_BYTES_MAX))?.split_once('{')?;
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(&byte));
+        let end = fields.find('}').filter(|_| is_name)?;
+        rest = rest.get(name.len() + 1 + end + 1..)?.strip_prefix(':')?;
+        if rest.starts_with(' ') {
+            return Some(rest);
+        }
+    }
 }
 
 /// What follows the number of a worker and its part of the program. strongSwan: `07[NET] message`

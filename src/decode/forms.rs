@@ -21,7 +21,10 @@ impl Cursor<'_> {
         let (year, month) = (i32::from(date.at(0)) * 100 + i32::from(date.at(2)), date.at(5));
         self.at += bytes.len();
         let day = self.two_digits()?;
-        self.eat_one_of(b"Tt -_")?;
+        // MariaDB: `2026-11-23  8:01:24`
+        if self.eat_one_of(b"Tt -_")? == b' ' {
+            self.eat(b' ');
+        }
         let clock_ms = self.clock()?;
         Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
     }
@@ -122,10 +125,14 @@ impl Cursor<'_> {
         Some(Moment { year: early_year.or(late_year), month, day, clock_ms, zone_ms })
     }
 
-    /// `1123 08:01:24.123456`, behind the letter of the level. Source: glog and klog.
+    /// `1123 08:01:24.123456`, behind the letter of the level, and `261123 08:01:24.123456`. Source: glog and klog; CockroachDB.
     pub(super) fn glog(&mut self) -> Option<Moment> {
-        let (month, day) = (self.two_digits()?, self.two_digits()?);
+        let (first, second) = (self.two_digits()?, self.two_digits()?);
+        let (year, month, day) = match self.two_digits() {
+            Some(day) => (Some(2000 + i32::from(first)), second, day),
+            None => (None, first, second),
+        };
         let clock_ms = self.eat(b' ').then(|| self.clock())??;
-        Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
+        Some(Moment { year, month, day, clock_ms, zone_ms: 0 })
     }
 }

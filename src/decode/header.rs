@@ -2,9 +2,9 @@
 //!
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
 //! logback, java.util.logging, JBoss, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
-//! PostgreSQL, MySQL, SQL Server, Redis, MongoDB, NATS, Ceph, GlusterFS, Trino, Cisco, Asterisk, Icinga, Android, Windows and the RAS logs of
-//! supercomputers write them. It is a grammar, not a memory:
-//! the same line has the same header wherever it stands.
+//! PostgreSQL, MySQL, MariaDB, CockroachDB, SQL Server, Redis, MongoDB, NATS, Ceph, GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Telegraf,
+//! Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
+//! stands.
 //!
 //! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
 //! brackets stand before. Behind it come off only what no sentence begins with: groups in brackets, source lines, dotted or
@@ -15,7 +15,7 @@ use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
 use super::actor::{
-    behind_ceph, behind_column, behind_method, behind_pool, behind_process, behind_worker, is_connection,
+    behind_ceph, behind_column, behind_method, behind_pool, behind_process, behind_spans, behind_worker, is_connection,
     is_tabbed_thread,
 };
 use super::element::{behind_logger, behind_source_line, group, is_class_line, strip_separators};
@@ -24,7 +24,8 @@ use super::logfmt;
 use super::mnemonic;
 use super::prefix;
 use super::stamp::{self, Stamp, Style};
-use super::way_to_level::{BEFORE_LEVEL_MAX, Through, through_level};
+use super::vmware;
+use super::way_to_level::{BEFORE_LEVEL_MAX, Through, of_category, through_level};
 use super::word::{Word, class, word};
 
 /// How many elements come off behind the level.
@@ -65,6 +66,9 @@ pub(super) fn read_without_leading(line: &str, record_ms: Option<i64>) -> Header
             Header { level: level.or(header.level), ..header }
         }
         None => {
+            if let Some((level, message)) = of_category(line) {
+                return Header { level: Some(level), message, ..Header::default() };
+            }
             let found = through_level(line, false, None);
             let message = if found.level.is_some() { behind_level(&found) } else { line };
             // Cassandra: `INFO  [main] 2026-11-23 08:01:24,458 Gossiper.java:22 - message`
@@ -115,9 +119,11 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
         if let Some((level, message)) = mnemonic::behind_stamp(message) {
             return Header { time, level: Some(level), host, message };
         }
-        let found = through_level(message, false, None);
-        let message = if found.level.is_some() { behind_level(&found) } else { behind_worker(message) };
-        return Header { time, level: found.level, host, message };
+        let (level, message) = vmware::behind(message).unwrap_or((None, message));
+        return Header { time, host, ..of_written(level, message) };
+    }
+    if let Some((level, message)) = vmware::behind(words) {
+        return Header { time, ..of_written(level, message) };
     }
     let is_apart = words.starts_with(|first: char| first.is_ascii_whitespace());
     let thread = if is_apart { word(words.trim_ascii_start()) } else { first };
@@ -133,6 +139,13 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
         return Header { time, level: inside, host: None, message };
     }
     Header { time, level: inside.or(found.level), host: None, message: behind_level(&found) }
+}
+
+/// A message that may say its level itself; one that its writer said before goes before that.
+fn of_written(said: Option<Level>, text: &str) -> Header<'_> {
+    let found = through_level(text, false, None);
+    let message = if found.level.is_some() { behind_level(&found) } else { behind_worker(text) };
+    Header { level: said.or(found.level), message, ..Header::default() }
 }
 
 /// The message behind stamp and level.
@@ -190,7 +203,15 @@ fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
         return Some(word.rest);
     }
     if let Some(behind) = behind_source_line(&word) {
-        return Some(behind);
+        // zerolog: `cart.go:71 > message`
+        return Some(behind.strip_prefix(" >").filter(|message| message.starts_with(' ')).unwrap_or(behind));
+    }
+    if word.has(class::OTHER) {
+        // CockroachDB: `cart.go:71 ⋮ [n1] message`
+        let behind = if word.text == "⋮" { Some(word.rest) } else { behind_spans(rest) };
+        if behind.is_some() {
+            return behind;
+        }
     }
     if *has_logger {
         return None;
@@ -241,14 +262,15 @@ fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str
         return None;
     }
     let behind = host.rest.trim_ascii_start();
-    if let Some((has_process, message)) = behind_tag(behind) {
-        return (has_process || style == Style::Syslog).then_some((Some(host.text), message));
+    if let Some((is_certain, message)) = behind_tag(behind) {
+        return (is_certain || style == Style::Syslog).then_some((Some(host.text), message));
     }
     let looks_like_host = host.has(class::DIGIT | class::POINT | class::HYPHEN);
     (style == Style::Syslog && looks_like_host && !behind.is_empty()).then_some((Some(host.text), behind))
 }
 
-/// What follows the tag of syslog, and whether it has a process: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `.
+/// What follows the tag of syslog, and whether nothing else looks like it: where there is a process, as in `crond(pam_unix)[2915]: ` and
+/// `launchd[1] (com.apple.x[2]): `, or where it is one of those that have none.
 fn behind_tag(text: &str) -> Option<(bool, &str)> {
     let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@".contains(byte)).count();
     let mut rest = text.get(name_bytes..).filter(|_| name_bytes > 0)?;
@@ -266,5 +288,10 @@ fn behind_tag(text: &str) -> Option<(bool, &str)> {
         rest = rest.strip_prefix(':')?;
     }
     let is_over = rest.is_empty() || rest.starts_with([' ', '\t']);
-    is_over.then_some((has_process, rest.trim_ascii_start()))
+    let message = rest.trim_ascii_start();
+    let is_certain = || {
+        let name = text.get(..name_bytes).unwrap_or_default();
+        ["kernel", "sudo", "su", "rsyslogd"].contains(&name) || vmware::behind(message).is_some()
+    };
+    is_over.then(|| (has_process || is_certain(), message))
 }

@@ -29,6 +29,7 @@ mod prefix;
 mod stamp;
 mod text;
 mod transport;
+mod vmware;
 mod way_to_level;
 mod word;
 

@@ -107,12 +107,12 @@ fn clock_alone(cursor: &mut Cursor<'_>) -> Option<Option<StreamTime>> {
     (is_followed && cursor.at - start >= b"08:01:24".len()).then_some(None)
 }
 
-/// `1795420862.003`, as Squid writes it.
+/// `1795420862.003`, as Squid and Go's zap write it.
 fn seconds_with_fraction(cursor: &mut Cursor<'_>, digits: usize) -> Option<Option<StreamTime>> {
     let start = cursor.at;
     cursor.at += digits + 1;
     let fraction = digits_at(cursor);
-    if !(3..=9).contains(&fraction) || cursor.peek() != Some(b' ') {
+    if !(3..=9).contains(&fraction) || !matches!(cursor.peek(), Some(b' ' | b'\t')) {
         return None;
     }
     let text = std::str::from_utf8(cursor.bytes.get(start..cursor.at)?).ok()?;

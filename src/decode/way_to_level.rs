@@ -25,7 +25,7 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
     let mut rest = strip_separators(text);
     let mut numbers = 0;
     let mut known = first.filter(|word| word.is_first_of(rest));
-    for _ in 0..BEFORE_LEVEL_MAX {
+    for place in 0..BEFORE_LEVEL_MAX {
         if has_stamp && let Some(after) = behind_quoted_word(rest) {
             rest = strip_separators(after);
             continue;
@@ -42,7 +42,7 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
                 }
             }
             Element::Word(word) => {
-                if let Some(found) = level_of(rest, &word, has_stamp) {
+                if let Some(found) = level_of(rest, &word, has_stamp, has_stamp && place == 0) {
                     return found;
                 }
                 if let Some(found) = level_of_letter(&word, numbers, has_stamp) {
@@ -53,7 +53,9 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
                 if has_stamp && let Some(found) = level_behind_category(&word) {
                     return found;
                 }
-                if !is_number && !(has_stamp && (is_of_header(&word) || after.starts_with(" - "))) {
+                let is_name = || is_of_header(&word) || after.starts_with(" - ") || is_pair(&word);
+                let is_passed = is_number || has_stamp && is_name();
+                if !is_passed {
                     break;
                 }
             }
@@ -71,13 +73,38 @@ fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
     Some(Through { level, rest: next.rest, is_final: true })
 }
 
-/// The level that the word says with which `rest` begins.
-fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Through<'a>> {
+/// Whether a word is a key with its value. Sidekiq: `pid=12 tid=abc INFO: message`
+fn is_pair(word: &Word<'_>) -> bool {
+    let key = word.text.split_once('=').filter(|_| word.has(class::OTHER)).map(|(key, _)| key);
+    key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+}
+
+/// The level and the rest of a line that begins with what .NET's console calls it, and a category with the number of an event:
+/// `fail: Shop.Cart[12]`. The message most often follows on a line of its own, so these stay.
+pub(super) fn of_category(line: &str) -> Option<(Level, &str)> {
+    let level = match line.as_bytes().first_chunk()? {
+        b"trce: " => Level::Trace,
+        b"dbug: " => Level::Debug,
+        b"info: " => Level::Info,
+        b"warn: " => Level::Warn,
+        b"fail: " => Level::Error,
+        b"crit: " => Level::Fatal,
+        _ => return None,
+    };
+    let rest = line.get("fail: ".len()..)?;
+    let (_, event) = word::word(rest)?.text.strip_suffix(']')?.split_once('[')?;
+    let is_event = !event.is_empty() && event.bytes().all(|byte| byte.is_ascii_digit());
+    is_event.then_some((level, rest))
+}
+
+/// The level that the word says with which `rest` begins. Directly behind a stamp one with a colon is no word of a sentence in lower case
+/// either.
+fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool) -> Option<Through<'a>> {
     let after = word.rest;
-    // Asterisk: `NOTICE[1855] chan_sip.c: message`
-    if has_stamp
-        && word.has(class::OTHER)
-        && let Some((head, _process)) = word.text.split_once('[')
+    // Asterisk: `NOTICE[1855] chan_sip.c: message`; logrus on a terminal: `WARN[0012] message`
+    if word.has(class::OTHER)
+        && let Some((head, process)) = word.text.split_once('[')
+        && (has_stamp || is_seconds(process))
         && let Some(level) = level::of_header_word(head, false)
     {
         return Some(Through { level: Some(level), rest: rest.get(head.len()..)?, is_final: false });
@@ -96,7 +123,8 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
         {
             return Some(Through { level: Some(level), rest: after, is_final: true });
         }
-        let level = Some(level::of_header_word(head, false)?);
+        let is_set_apart = is_first && tail.is_empty() && is_plain_level(head);
+        let level = Some(level::of_header_word(head, is_set_apart)?);
         // Python: `WARNING:django.request:message`
         let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
         return Some(Through { level, rest: rest.get(head.len() + 1 + name_bytes..)?, is_final: true });
@@ -105,6 +133,18 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool) -> Option<Throu
     let is_set_apart = has_stamp && (after.starts_with("  ") || after.starts_with('\t') || word.text.ends_with(','));
     let level = Some(level::of_header_word(word.text.trim_end_matches(','), is_set_apart)?);
     Some(Through { level, rest: after, is_final: false })
+}
+
+/// The seconds since its start that a program writes behind its level: `0012]`.
+fn is_seconds(text: &str) -> bool {
+    let seconds = text.strip_suffix(']').unwrap_or_default();
+    seconds.len() >= 4 && seconds.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a word is a level and nothing else: `system`, `log` and `note` begin sentences.
+fn is_plain_level(word: &str) -> bool {
+    const LEVELS: [&str; 8] = ["trace", "debug", "info", "warn", "warning", "error", "critical", "fatal"];
+    LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level))
 }
 
 /// The level before a facility of Icinga: `notice/Process: message`
@@ -118,8 +158,12 @@ fn level_of_icinga(word: &str) -> Option<Level> {
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.
 fn level_of_letter<'a>(word: &Word<'a>, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
-    let [letter] = word.text.as_bytes() else { return None };
-    let level = Some(level::of_letter(*letter).filter(|_| has_stamp)?);
+    let (b"" | b"!", letter) = (word.text.as_bytes().get(1..)?, *word.text.as_bytes().first()?) else { return None };
+    let level = Some(level::of_letter(letter).filter(|_| has_stamp)?);
+    // Telegraf: `E! [outputs.kafka] message`
+    if word.text.ends_with('!') {
+        return Some(Through { level, rest: word.rest, is_final: false });
+    }
     // etcd: `W | rafthttp: message`
     if let Some(name) = word.rest.strip_prefix(" | ").and_then(word::word).filter(|name| name.text.ends_with(':')) {
         return Some(Through { level, rest: name.rest, is_final: true });

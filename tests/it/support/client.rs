@@ -54,7 +54,10 @@ impl Client {
     pub fn new(bootstrap: &str) -> Self {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
-            .set("enable.idempotence", "true")
+            // One request at a time, so that nothing is overtaken; it may come twice when a broker is killed. An idempotent producer
+            // now and then waited for minutes for its own sequence numbers to be in order again.
+            .set("acks", "all")
+            .set("max.in.flight.requests.per.connection", "1")
             // A broker that is back is found at once: what comes more than the lateness after it is late, as it should be.
             .set("reconnect.backoff.max.ms", "200")
             // A request that a broker which stood still does not answer is sent again on another connection, not waited for for a minute.
