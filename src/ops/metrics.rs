@@ -51,6 +51,11 @@ pub fn describe_metrics() {
         Unit::Count,
         "Partitions read here of which nearly everything goes to the dead letters"
     );
+    describe_gauge!(
+        "eddyline_partitions_held_open",
+        Unit::Count,
+        "Partitions written here in which brokers hold a transaction open that has ended, so that readers stand still"
+    );
     describe_gauge!("eddyline_partitions_cut", Unit::Count, "Input partitions that are cut off");
     describe_counter!("eddyline_panics_total", Unit::Count, "Records that made a stage panic, by stage: a bug");
     describe_counter!("eddyline_events_total", Unit::Count, "Events published, by status and severity");

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::ops::{Stop, View};
 use crate::record::Topic;
 use crate::stream::Pace;
-use crate::stream::kafka::{Topics, Unassigned};
+use crate::stream::kafka::{HeldOpen, Topics, Unassigned};
 use crate::stream::supervise::{History, Supervised, judge, observer};
 
 /// The workers of one process.
@@ -20,6 +20,7 @@ pub(in crate::cli) struct Instance {
     pub(super) workers: Vec<JoinHandle<Result<(), String>>>,
     pub(super) roster: Arc<Mutex<Topics>>,
     pub(super) unassigned: Arc<Mutex<Unassigned>>,
+    pub(super) held_open: Arc<Mutex<HeldOpen>>,
     pub(super) stop: Stop,
     pub(super) view: Arc<View>,
 }
@@ -30,6 +31,7 @@ impl Instance {
         let tallies = Topic::new(&config.kafka.topic("tallies"));
         let tallies_partitions = topics.get(&tallies).copied().unwrap_or(1);
         let unassigned = Arc::new(Mutex::new(Unassigned::new(config, &topics)));
+        let held_open = Arc::new(Mutex::new(HeldOpen::new(config)));
         let inputs: Topics =
             topics.into_iter().filter(|(topic, _)| config.topics.iter().any(|name| name == topic.name())).collect();
         let threads = config.threads_in_force();
@@ -52,7 +54,7 @@ impl Instance {
                 observer(&shared, thread, tallies_partitions, &roster)
             })?);
         }
-        Ok(Self { workers, roster, unassigned, stop, view })
+        Ok(Self { workers, roster, unassigned, held_open, stop, view })
     }
 
     /// Waits for all workers.

@@ -26,6 +26,8 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 const ROSTER_EVERY: Duration = Duration::from_secs(30);
 /// How often is looked whether every partition belongs to somebody.
 const ASSIGNMENT_EVERY: Duration = Duration::from_secs(5);
+/// How often is looked whether readers of what is written stand still.
+const HELD_OPEN_EVERY: Duration = Duration::from_secs(20);
 /// How often is looked whether a worker has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -68,7 +70,7 @@ impl Instance {
         self.view.measure_rate();
         let mut warnings = Warnings::new(Arc::clone(&self.view));
         let [mut status, mut warn] = [STATUS_EVERY, WARN_EVERY].map(every);
-        let [mut refresh, mut assignment] = [ROSTER_EVERY, ASSIGNMENT_EVERY].map(every);
+        let [mut refresh, mut assignment, mut held_open] = [ROSTER_EVERY, ASSIGNMENT_EVERY, HELD_OPEN_EVERY].map(every);
         let mut look = interval(LOOK_EVERY);
         // Twice in a row: a process that was frozen looks stuck once.
         let mut was_stuck = false;
@@ -89,6 +91,10 @@ impl Instance {
                     tokio::task::spawn_blocking(move || refresh_topics(&config, &client, &roster));
                 }
                 _ = assignment.tick() => self.look_at_groups(&client),
+                _ = held_open.tick() => {
+                    let held_open = Arc::clone(&self.held_open);
+                    tokio::task::spawn_blocking(move || if let Ok(mut held_open) = held_open.try_lock() { held_open.look() });
+                }
                 _ = look.tick() => {
                     if let Some(by) = set_back.look(wall_clock_ms(), uptime_ms()) {
                         return Some(format!(

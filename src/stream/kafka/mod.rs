@@ -5,6 +5,7 @@ mod client;
 mod commit;
 mod consumer;
 mod deliveries;
+mod held_open;
 pub mod inspect;
 mod left_open;
 mod log;
@@ -27,6 +28,7 @@ mod topics;
 mod unassigned;
 
 pub use client::{Role, describe};
+pub use held_open::HeldOpen;
 pub use log::KafkaLog;
 pub use past::{Flow, Past, PastError, Stretch};
 pub use publisher::Publisher;
