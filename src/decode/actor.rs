@@ -30,6 +30,8 @@ pub(super) fn behind_spans(text: &str) -> Option<&str> {
         let is_name =
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(&byte));
         let end = fields.find('}').filter(|_| is_name)?;
+        // `node{7}: ` has no fields.
+        fields.get(..end)?.contains('=').then_some(())?;
         rest = rest.get(name.len() + 1 + end + 1..)?.strip_prefix(':')?;
         if rest.starts_with(' ') {
             return Some(rest);

@@ -131,6 +131,7 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("fail: no cart[12]", "fail: no cart[12]", Level::Info, None),
     ("2026-11-23T08:01:24Z  WARN request{id=7 path=/}:cart{n=1}: shop::cart: slow", "slow", Level::Warn, None),
     ("2026-11-23T08:01:24Z  WARN body{id=7} is odd", "body{id=7} is odd", Level::Warn, None),
+    ("2026-11-23T08:01:24Z  WARN node{7}: is odd", "node{7}: is odd", Level::Warn, None),
     ("2026-11-23 08:01:24 Warning: MID 12 is slow", "MID 12 is slow", Level::Warn, None),
     ("2026-11-23 08:01:24 note: MID 12 is slow", "note: MID 12 is slow", Level::Info, None),
     // rsyslog, as systems write it by default today: tags without a process
