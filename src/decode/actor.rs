@@ -22,21 +22,22 @@ pub(super) fn behind_pool(text: &str) -> Option<&str> {
     (is_thread && rest.starts_with(' ')).then_some(rest)
 }
 
-/// What follows the spans within which a line was written. Rust's tracing: `request{method=GET path=/}:query{id=7}: shop::cart: message`
+/// What follows the spans within which a line was written, and its target. Rust's tracing:
+/// `request{method=GET path=/}:query{id=7}: shop::cart: message`
 pub(super) fn behind_spans(text: &str) -> Option<&str> {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b':'))
+    };
     let mut rest = text;
-    loop {
+    while !rest.starts_with(' ') {
         let (name, fields) = rest.get(..rest.floor_char_boundary(ELEMENT_BYTES_MAX))?.split_once('{')?;
-        let is_name =
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(&byte));
-        let end = fields.find('}').filter(|_| is_name)?;
-        // `node{7}: ` has no fields.
+        let end = fields.find('}').filter(|_| is_name(name))?;
         fields.get(..end)?.contains('=').then_some(())?;
         rest = rest.get(name.len() + 1 + end + 1..)?.strip_prefix(':')?;
-        if rest.starts_with(' ') {
-            return Some(rest);
-        }
     }
+    let target = word(rest.strip_prefix(' ')?)?;
+    target.text.strip_suffix(':').filter(|name| is_name(name)).map(|_| target.rest)
 }
 
 /// What follows the number of a worker and its part of the program. strongSwan: `07[NET] message`

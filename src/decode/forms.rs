@@ -128,9 +128,10 @@ impl Cursor<'_> {
     /// `1123 08:01:24.123456`, behind the letter of the level, and `261123 08:01:24.123456`. Source: glog and klog; CockroachDB.
     pub(super) fn glog(&mut self) -> Option<Moment> {
         let (first, second) = (self.two_digits()?, self.two_digits()?);
-        let (year, month, day) = match self.two_digits() {
-            Some(day) => (Some(2000 + i32::from(first)), second, day),
-            None => (None, first, second),
+        let has_year = self.peek().is_some_and(|byte| byte.is_ascii_digit());
+        let (year, month, day) = match has_year {
+            true => (Some(2000 + i32::from(first)), second, self.two_digits()?),
+            false => (None, first, second),
         };
         let clock_ms = self.eat(b' ').then(|| self.clock())??;
         Some(Moment { year, month, day, clock_ms, zone_ms: 0 })

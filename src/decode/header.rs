@@ -141,11 +141,11 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     Header { time, level: inside.or(found.level), host: None, message: behind_level(&found) }
 }
 
-/// A message that may say its level itself; one that its writer said before goes before that.
+/// A message that may say its level itself; where its writer said one before, the graver counts.
 fn of_written(said: Option<Level>, text: &str) -> Header<'_> {
     let found = through_level(text, false, None);
     let message = if found.level.is_some() { behind_level(&found) } else { behind_worker(text) };
-    Header { level: said.or(found.level), message, ..Header::default() }
+    Header { level: said.max(found.level), message, ..Header::default() }
 }
 
 /// The message behind stamp and level.
@@ -168,10 +168,9 @@ fn behind_level<'a>(found: &Through<'a>) -> &'a str {
             // Erlang: `<0.2375.628> message`
             Some(b'<') => behind_process(rest),
             Some(b'(') if was_logger => behind_pool(rest),
-            _ if has_thread && !has_logger && found.level.is_some() => {
-                behind_method(rest, &mut has_logger).or_else(|| behind_name(rest, &mut has_logger))
-            }
-            _ => behind_name(rest, &mut has_logger),
+            _ if has_thread && !has_logger && found.level.is_some() => behind_method(rest, &mut has_logger)
+                .or_else(|| behind_name(rest, found.level.is_some(), &mut has_logger)),
+            _ => behind_name(rest, found.level.is_some(), &mut has_logger),
         };
         let Some(behind) = behind.map(strip_separators).filter(|behind| !behind.is_empty()) else { break };
         rest = behind;
@@ -190,7 +189,7 @@ fn has_label(text: &str) -> bool {
 }
 
 /// What follows a name, a source line or a number of a header.
-fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
+fn behind_name<'a>(rest: &'a str, has_level: bool, has_logger: &mut bool) -> Option<&'a str> {
     let word = word(rest)?;
     if word.is_prose() {
         return None;
@@ -203,18 +202,19 @@ fn behind_name<'a>(rest: &'a str, has_logger: &mut bool) -> Option<&'a str> {
         return Some(word.rest);
     }
     if let Some(behind) = behind_source_line(&word) {
-        // zerolog: `cart.go:71 > message`
-        return Some(behind.strip_prefix(" >").filter(|message| message.starts_with(' ')).unwrap_or(behind));
-    }
-    if word.has(class::OTHER) {
-        // CockroachDB: `cart.go:71 ⋮ [n1] message`
-        let behind = if word.text == "⋮" { Some(word.rest) } else { behind_spans(rest) };
-        if behind.is_some() {
-            return behind;
-        }
+        // zerolog: `cart.go:71 > message`; CockroachDB: `cart.go:71 ⋮ [n1] message`
+        let message = behind.strip_prefix(" >").or_else(|| behind.strip_prefix(" ⋮"));
+        return Some(message.filter(|message| message.starts_with(' ')).unwrap_or(behind));
     }
     if *has_logger {
         return None;
+    }
+    if has_level
+        && word.has(class::OTHER)
+        && let Some(behind) = behind_spans(rest)
+    {
+        *has_logger = true;
+        return Some(behind);
     }
     if is_tabbed_thread(&word) {
         return Some(word.rest);
@@ -258,20 +258,37 @@ fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str
         | class::COLON
         | class::SLASH
         | class::AT;
-    if !host.has(class::ALPHANUMERIC) || !host.is_of(HOST | class::MIXED) || host.text.ends_with(':') {
+    // `ERROR worker[12]: message`
+    let is_level = style != Style::Syslog && level::of_header_word(host.text, true).is_some();
+    let is_name = host.has(class::ALPHANUMERIC) && host.is_of(HOST | class::MIXED) && !host.text.ends_with(':');
+    if !is_name || is_level {
         return None;
     }
     let behind = host.rest.trim_ascii_start();
-    if let Some((is_certain, message)) = behind_tag(behind) {
-        return (is_certain || style == Style::Syslog).then_some((Some(host.text), message));
-    }
     let looks_like_host = host.has(class::DIGIT | class::POINT | class::HYPHEN);
+    if let Some((tag, message)) = behind_tag(behind) {
+        let is_of_syslog = match tag {
+            Tag::WithProcess => true,
+            Tag::Known => style == Style::Rfc3339 && (looks_like_host || host.is_of(class::LOWER)),
+            Tag::Other => false,
+        };
+        return (is_of_syslog || style == Style::Syslog).then_some((Some(host.text), message));
+    }
     (style == Style::Syslog && looks_like_host && !behind.is_empty()).then_some((Some(host.text), behind))
 }
 
-/// What follows the tag of syslog, and whether nothing else looks like it: where there is a process, as in `crond(pam_unix)[2915]: ` and
-/// `launchd[1] (com.apple.x[2]): `, or where it is one of those that have none.
-fn behind_tag(text: &str) -> Option<(bool, &str)> {
+/// What kind of tag a line of syslog has.
+enum Tag {
+    /// With a process, which nothing else looks like.
+    WithProcess,
+    /// Of one of those that have none.
+    Known,
+    /// A word with a colon, as others write it too.
+    Other,
+}
+
+/// The tag of syslog and what follows it: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `, `kernel: `.
+fn behind_tag(text: &str) -> Option<(Tag, &str)> {
     let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@".contains(byte)).count();
     let mut rest = text.get(name_bytes..).filter(|_| name_bytes > 0)?;
     let mut has_process = false;
@@ -288,10 +305,12 @@ fn behind_tag(text: &str) -> Option<(bool, &str)> {
         rest = rest.strip_prefix(':')?;
     }
     let is_over = rest.is_empty() || rest.starts_with([' ', '\t']);
-    let message = rest.trim_ascii_start();
-    let is_certain = || {
-        let name = text.get(..name_bytes).unwrap_or_default();
-        ["kernel", "sudo", "su", "rsyslogd"].contains(&name) || vmware::behind(message).is_some()
+    let tag = || match text.get(..name_bytes) {
+        _ if has_process => Tag::WithProcess,
+        Some("kernel" | "sudo" | "su" | "rsyslogd" | "vmkernel" | "vmkwarning" | "Hostd" | "Vpxa" | "vobd") => {
+            Tag::Known
+        }
+        _ => Tag::Other,
     };
-    is_over.then(|| (has_process || is_certain(), message))
+    is_over.then(|| (tag(), rest.trim_ascii_start()))
 }

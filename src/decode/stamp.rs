@@ -12,6 +12,7 @@ use crate::record::StreamTime;
 
 use super::cursor::{Cursor, Moment};
 use super::digits::Leading;
+use super::level;
 
 /// How far into a line the stamp of an access log may begin, in bytes: after host, identity and user.
 const ACCESS_STAMP_BYTES: usize = 96;
@@ -24,6 +25,8 @@ const LATEST_MS: i64 = datetime!(2201-01-01 0:00 UTC).unix_timestamp() * 1000;
 pub(super) enum Style {
     /// Month, day and time of day, as RFC 3164 has them: a host and a tag follow.
     Syslog,
+    /// Date, `T` and time of day, as RFC 3339 has them: they may follow.
+    Rfc3339,
     /// Anything else.
     Other,
 }
@@ -47,7 +50,10 @@ pub(super) fn leading(line: &str, record_ms: Option<i64>) -> Option<Stamp<'_>> {
     let mut cursor = Cursor { bytes: line.as_bytes(), at: 0 };
     let has_bracket = cursor.eat(b'[');
     let (time, style) = match cursor.peek()? {
-        byte if byte.is_ascii_digit() => (of_digits(&mut cursor, record_ms)?, Style::Other),
+        byte if byte.is_ascii_digit() => {
+            let has_t = !has_bracket && line.as_bytes().get("2026-11-23".len()) == Some(&b'T');
+            (of_digits(&mut cursor, record_ms)?, if has_t { Style::Rfc3339 } else { Style::Other })
+        }
         b' ' if has_bracket => (of_boot(&mut cursor)?, Style::Other),
         byte if byte.is_ascii_uppercase() => {
             let moment = cursor.month_first()?;
@@ -112,11 +118,24 @@ fn seconds_with_fraction(cursor: &mut Cursor<'_>, digits: usize) -> Option<Optio
     let start = cursor.at;
     cursor.at += digits + 1;
     let fraction = digits_at(cursor);
-    if !(3..=9).contains(&fraction) || !matches!(cursor.peek(), Some(b' ' | b'\t')) {
+    let is_over = match cursor.peek() {
+        Some(b' ') => true,
+        // The first column of a table, but for zap, which says the level next.
+        Some(b'\t') => has_level(cursor.bytes.get(cursor.at + 1..).unwrap_or_default()),
+        _ => false,
+    };
+    if !(3..=9).contains(&fraction) || !is_over {
         return None;
     }
     let text = std::str::from_utf8(cursor.bytes.get(start..cursor.at)?).ok()?;
     Some(of_float(text.parse().ok()?))
+}
+
+/// Whether a column that a text begins with is a level.
+fn has_level(text: &[u8]) -> bool {
+    let end = text.iter().position(|byte| *byte == b'\t').unwrap_or(text.len());
+    let column = text.get(..end).and_then(|column| std::str::from_utf8(column).ok());
+    column.is_some_and(|column| level::of_header_word(column, true).is_some())
 }
 
 /// `[ 1234.567890]`: seconds since boot, as the kernel writes them, in brackets only. Six digits follow the point.

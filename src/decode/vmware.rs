@@ -10,7 +10,7 @@
 
 use crate::record::Level;
 
-use super::element::group;
+use super::element::{ELEMENT_BYTES_MAX, group};
 use super::level;
 use super::word::word;
 
@@ -32,8 +32,8 @@ pub(super) fn behind(text: &str) -> Option<(Option<Level>, &str)> {
 
 /// What follows processor and world, and the operation where there is one: `cpu12:2097952 opID=1a2b)message`.
 fn behind_world(text: &str) -> Option<&str> {
-    let (world, message) = text.split_once(')')?;
-    let (processor, world) = world.get(3..)?.split_once(':')?;
+    let (world, message) = text.split_once(')').filter(|(world, _)| world.len() <= ELEMENT_BYTES_MAX)?;
+    let (processor, world) = world.strip_prefix("cpu")?.split_once(':')?;
     let world = world.split_once(" opID=").map_or(world, |(world, _operation)| world);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     (is_number(processor) && is_number(world)).then_some(message)
@@ -49,16 +49,20 @@ fn behind_originator(text: &str) -> Option<&str> {
 fn behind_priority(text: &str) -> Option<(Option<Level>, &str)> {
     let priority = word(text)?;
     let (severity, number) = priority.text.strip_suffix(')')?.split_once('(')?;
-    let level = match severity {
-        "Em" | "Al" | "Cr" => Level::Fatal,
-        "Er" => Level::Error,
-        "Wa" => Level::Warn,
-        "No" | "In" => Level::Info,
-        "Db" => Level::Debug,
+    // Source: RFC 5424, section 6.2.1.
+    let (code, level) = match severity {
+        "Em" => (0, Level::Fatal),
+        "Al" => (1, Level::Fatal),
+        "Cr" => (2, Level::Fatal),
+        "Er" => (3, Level::Error),
+        "Wa" => (4, Level::Warn),
+        "No" => (5, Level::Info),
+        "In" => (6, Level::Info),
+        "Db" => (7, Level::Debug),
         _ => return None,
     };
-    let tag = word(priority.rest.strip_prefix(' ')?).filter(|tag| tag.text.ends_with(':'))?;
+    let is_priority = number.parse::<u8>().is_ok_and(|number| number % 8 == code);
+    let tag = word(priority.rest.strip_prefix(' ')?).filter(|tag| is_priority && tag.text.ends_with(':'))?;
     let message = tag.rest.trim_ascii_start();
-    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| (Some(level), behind(message).map_or(message, |(_, message)| message)))
+    Some((Some(level), behind_world(message).or_else(|| behind_originator(message)).unwrap_or(message)))
 }

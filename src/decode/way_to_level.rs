@@ -23,6 +23,9 @@ pub(super) struct Through<'a> {
 /// first word behind blanks.
 pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) -> Through<'a> {
     let mut rest = strip_separators(text);
+    if has_stamp && let Some(found) = level_behind_pairs(rest) {
+        return found;
+    }
     let mut numbers = 0;
     let mut known = first.filter(|word| word.is_first_of(rest));
     for place in 0..BEFORE_LEVEL_MAX {
@@ -53,9 +56,7 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
                 if has_stamp && let Some(found) = level_behind_category(&word) {
                     return found;
                 }
-                let is_name = || is_of_header(&word) || after.starts_with(" - ") || is_pair(&word);
-                let is_passed = is_number || has_stamp && is_name();
-                if !is_passed {
+                if !is_number && !(has_stamp && (is_of_header(&word) || after.starts_with(" - "))) {
                     break;
                 }
             }
@@ -73,10 +74,19 @@ fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
     Some(Through { level, rest: next.rest, is_final: true })
 }
 
-/// Whether a word is a key with its value. Sidekiq: `pid=12 tid=abc INFO: message`
-fn is_pair(word: &Word<'_>) -> bool {
-    let key = word.text.split_once('=').filter(|_| word.has(class::OTHER)).map(|(key, _)| key);
-    key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+/// The level behind the pairs that say whose job writes. Sidekiq: `pid=12 tid=abc class=Cart jid=1a INFO: message`
+fn level_behind_pairs(text: &str) -> Option<Through<'_>> {
+    const PAIRS_MAX: usize = 8;
+    let mut word = text.starts_with("pid=").then(|| word::word(text))??;
+    for _ in 0..PAIRS_MAX {
+        let Some((key, value)) = word.text.split_once('=') else { break };
+        if !key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') || value.contains(['"', '\'']) {
+            return None;
+        }
+        word = word::word(word.rest.strip_prefix(' ')?)?;
+    }
+    let level = Some(level::of_header_word(word.text.strip_suffix(':')?, false)?);
+    Some(Through { level, rest: word.rest, is_final: true })
 }
 
 /// The level and the rest of a line that begins with what .NET's console calls it, and a category with the number of an event:
@@ -92,22 +102,24 @@ pub(super) fn of_category(line: &str) -> Option<(Level, &str)> {
         _ => return None,
     };
     let rest = line.get("fail: ".len()..)?;
-    let (_, event) = word::word(rest)?.text.strip_suffix(']')?.split_once('[')?;
+    let (category, event) = word::word(rest)?.text.strip_suffix(']')?.split_once('[')?;
+    let is_name = category.starts_with(|first: char| first.is_ascii_uppercase());
     let is_event = !event.is_empty() && event.bytes().all(|byte| byte.is_ascii_digit());
-    is_event.then_some((level, rest))
+    (is_name && is_event).then_some((level, rest))
 }
 
-/// The level that the word says with which `rest` begins. Directly behind a stamp one with a colon is no word of a sentence in lower case
-/// either.
+/// The level that the word says with which `rest` begins. `is_first`: it stands directly behind a stamp, where one with a colon is no word of a
+/// sentence in lower case either.
 fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool) -> Option<Through<'a>> {
     let after = word.rest;
-    // Asterisk: `NOTICE[1855] chan_sip.c: message`; logrus on a terminal: `WARN[0012] message`
     if word.has(class::OTHER)
         && let Some((head, process)) = word.text.split_once('[')
-        && (has_stamp || is_seconds(process))
-        && let Some(level) = level::of_header_word(head, false)
     {
-        return Some(Through { level: Some(level), rest: rest.get(head.len()..)?, is_final: false });
+        // Asterisk: `NOTICE[1855] chan_sip.c: message`
+        let level = if has_stamp { level::of_header_word(head, false) } else { None };
+        if let Some(level) = level.or_else(|| level_of_logrus(head, process)) {
+            return Some(Through { level: Some(level), rest: rest.get(head.len()..)?, is_final: false });
+        }
     }
     if word.has(class::NAME & !(class::LOWER | class::UPPER | class::MIXED | class::COLON)) && !word.has(class::COLON) {
         return None;
@@ -123,7 +135,9 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
         {
             return Some(Through { level: Some(level), rest: after, is_final: true });
         }
-        let is_set_apart = is_first && tail.is_empty() && is_plain_level(head);
+        // `Errors: 0` and `Warning: 3` count them.
+        let counts = after.trim_ascii_start().starts_with(|first: char| first.is_ascii_digit());
+        let is_set_apart = is_first && tail.is_empty() && !counts && is_plain_level(head);
         let level = Some(level::of_header_word(head, is_set_apart)?);
         // Python: `WARNING:django.request:message`
         let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
@@ -135,10 +149,19 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
     Some(Through { level, rest: after, is_final: false })
 }
 
-/// The seconds since its start that a program writes behind its level: `0012]`.
-fn is_seconds(text: &str) -> bool {
-    let seconds = text.strip_suffix(']').unwrap_or_default();
-    seconds.len() >= 4 && seconds.bytes().all(|byte| byte.is_ascii_digit())
+/// The level in four letters, and the seconds since its start, of logrus on a terminal: `WARN[0012] message`.
+fn level_of_logrus(head: &str, seconds: &str) -> Option<Level> {
+    let seconds = seconds.strip_suffix(']')?;
+    let level = match head {
+        "TRAC" => Level::Trace,
+        "DEBU" => Level::Debug,
+        "INFO" => Level::Info,
+        "WARN" => Level::Warn,
+        "ERRO" => Level::Error,
+        "FATA" | "PANI" => Level::Fatal,
+        _ => return None,
+    };
+    (seconds.len() >= 4 && seconds.bytes().all(|byte| byte.is_ascii_digit())).then_some(level)
 }
 
 /// Whether a word is a level and nothing else: `system`, `log` and `note` begin sentences.
@@ -158,8 +181,8 @@ fn level_of_icinga(word: &str) -> Option<Level> {
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.
 fn level_of_letter<'a>(word: &Word<'a>, numbers: usize, has_stamp: bool) -> Option<Through<'a>> {
-    let (b"" | b"!", letter) = (word.text.as_bytes().get(1..)?, *word.text.as_bytes().first()?) else { return None };
-    let level = Some(level::of_letter(letter).filter(|_| has_stamp)?);
+    let ([letter] | [letter, b'!']) = word.text.as_bytes() else { return None };
+    let level = Some(level::of_letter(*letter).filter(|_| has_stamp)?);
     // Telegraf: `E! [outputs.kafka] message`
     if word.text.ends_with('!') {
         return Some(Through { level, rest: word.rest, is_final: false });

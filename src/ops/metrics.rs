@@ -54,7 +54,7 @@ pub fn describe_metrics() {
     describe_gauge!(
         "eddyline_partitions_held_open",
         Unit::Count,
-        "Partitions written here in which brokers hold a transaction open that has ended, so that readers stand still"
+        "Partitions of our topics in which brokers hold a transaction open that has ended, so that readers stand still: the same on every instance"
     );
     describe_gauge!("eddyline_partitions_cut", Unit::Count, "Input partitions that are cut off");
     describe_counter!("eddyline_panics_total", Unit::Count, "Records that made a stage panic, by stage: a bug");

@@ -27,7 +27,7 @@ const ROSTER_EVERY: Duration = Duration::from_secs(30);
 /// How often is looked whether every partition belongs to somebody.
 const ASSIGNMENT_EVERY: Duration = Duration::from_secs(5);
 /// How often is looked whether readers of what is written stand still.
-const HELD_OPEN_EVERY: Duration = Duration::from_secs(20);
+const HELD_OPEN_EVERY: Duration = Duration::from_secs(30);
 /// How often is looked whether a worker has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -91,10 +91,7 @@ impl Instance {
                     tokio::task::spawn_blocking(move || refresh_topics(&config, &client, &roster));
                 }
                 _ = assignment.tick() => self.look_at_groups(&client),
-                _ = held_open.tick() => {
-                    let held_open = Arc::clone(&self.held_open);
-                    tokio::task::spawn_blocking(move || if let Ok(mut held_open) = held_open.try_lock() { held_open.look() });
-                }
+                _ = held_open.tick() => self.look_at_ends(),
                 _ = look.tick() => {
                     if let Some(by) = set_back.look(wall_clock_ms(), uptime_ms()) {
                         return Some(format!(
@@ -128,6 +125,16 @@ impl Instance {
             let Ok(mut unassigned) = unassigned.try_lock() else { return };
             let topics = roster.lock().unwrap_or_else(PoisonError::into_inner).clone();
             unassigned.look(&client, &topics, &stop);
+        });
+    }
+
+    /// Looks in the background whether readers of what is written stand still.
+    fn look_at_ends(&self) {
+        let (held_open, stop) = (Arc::clone(&self.held_open), self.stop.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Ok(mut held_open) = held_open.try_lock() {
+                held_open.look(&stop);
+            }
         });
     }
 }

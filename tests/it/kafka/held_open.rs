@@ -10,8 +10,8 @@ use crate::support::client::{Client, Isolation};
 use crate::support::process::Setup;
 use crate::support::{eventually, unique};
 
-/// Two looks after the first, and what they take.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Three looks, and what they take.
+const LIMIT: Duration = Duration::from_secs(180);
 
 #[test]
 fn what_is_held_open_is_told_with_the_command_that_ends_it() {
