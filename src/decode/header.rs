@@ -258,10 +258,7 @@ fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str
         | class::COLON
         | class::SLASH
         | class::AT;
-    // `ERROR worker[12]: message`
-    let is_level = style != Style::Syslog && level::of_header_word(host.text, true).is_some();
-    let is_name = host.has(class::ALPHANUMERIC) && host.is_of(HOST | class::MIXED) && !host.text.ends_with(':');
-    if !is_name || is_level {
+    if !host.has(class::ALPHANUMERIC) || !host.is_of(HOST | class::MIXED) || host.text.ends_with(':') {
         return None;
     }
     let behind = host.rest.trim_ascii_start();
@@ -272,7 +269,9 @@ fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str
             Tag::Known => style == Style::Rfc3339 && (looks_like_host || host.is_of(class::LOWER)),
             Tag::Other => false,
         };
-        return (is_of_syslog || style == Style::Syslog).then_some((Some(host.text), message));
+        // `ERROR worker[12]: message`
+        let is_host = || level::of_header_word(host.text, true).is_none();
+        return (style == Style::Syslog || is_of_syslog && is_host()).then_some((Some(host.text), message));
     }
     (style == Style::Syslog && looks_like_host && !behind.is_empty()).then_some((Some(host.text), behind))
 }

@@ -36,7 +36,7 @@ fn behind_world(text: &str) -> Option<&str> {
     let (processor, world) = world.strip_prefix("cpu")?.split_once(':')?;
     let world = world.split_once(" opID=").map_or(world, |(world, _operation)| world);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number(processor) && is_number(world)).then_some(message)
+    (is_number(processor) && is_number(world)).then(|| message.trim_ascii_start())
 }
 
 /// What follows the structured data that says which part of the program writes.

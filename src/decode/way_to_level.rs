@@ -135,7 +135,7 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
         {
             return Some(Through { level: Some(level), rest: after, is_final: true });
         }
-        // `Errors: 0` and `Warning: 3` count them.
+        // `Warning: 3, Error: 0` counts them.
         let counts = after.trim_ascii_start().starts_with(|first: char| first.is_ascii_digit());
         let is_set_apart = is_first && tail.is_empty() && !counts && is_plain_level(head);
         let level = Some(level::of_header_word(head, is_set_apart)?);

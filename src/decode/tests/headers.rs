@@ -105,7 +105,7 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ),
     ("2026-11-23T08:01:24.123Z Er(163) Hostd[2099]: [Originator@6876 sub=Stats] Failed", "Failed", Level::Error, None),
     ("2026-11-23T08:01:24.123Z In(182) vmkernel: cpu12:2097952)NMP: 133: done", "NMP: 133: done", Level::Info, None),
-    ("2026-11-23T08:01:24.123Z cpu12:2097952 opID=1a2b)WARNING: NMP: failed", "NMP: failed", Level::Warn, None),
+    ("2026-11-23T08:01:24.123Z cpu12:2097952 opID=1a2b) WARNING: NMP: failed", "NMP: failed", Level::Warn, None),
     (
         "2026-11-23T08:01:24Z esx01 Hostd: error hostd[2099] [Originator@6876 sub=Stats] Failed",
         "Failed",

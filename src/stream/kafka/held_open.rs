@@ -21,8 +21,9 @@ use crate::config::{Config, Kafka};
 use crate::ops::{Stop, uptime};
 use crate::record::{Offset, Partition};
 
-/// No transaction of ours is open for so long, also where brokers are slow: they end one of 10 s.
-const OPEN_FOR_MAX: Duration = Duration::from_secs(60);
+/// No transaction of ours is open for so long, also where brokers are slow: they abort it after 10 s. Less than two looks are apart, so that the
+/// third one tells.
+const OPEN_FOR_MAX: Duration = Duration::from_secs(50);
 /// How often the same is told.
 const TOLD_EVERY: Duration = Duration::from_secs(600);
 
@@ -68,8 +69,8 @@ impl HeldOpen {
             let command = format!("{tool} abort --topic {topic} --partition {number} --start-offset {}", held.at.0);
             let for_s = uptime().saturating_sub(held.since).as_secs();
             error!(%partition, offset = held.at.0, for_s, %command,
-                "a transaction that has ended seems to be held open, so that who reads committed records gets no further; if it stays, have somebody who may run the command, \
-                 with which its records are missing there");
+                "a transaction that has ended seems to be held open, so that who reads committed records gets no further; if it stays, let somebody who may run this \
+                 command, which aborts it: its records are then missing there");
         }
     }
 

@@ -55,7 +55,7 @@ impl Client {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             // One request at a time, so that nothing is overtaken; it may come twice when a broker is killed. An idempotent producer
-            // now and then waited for minutes for its own sequence numbers to be in order again.
+            // now and then delivered nothing for two minutes after that.
             .set("acks", "all")
             .set("max.in.flight.requests.per.connection", "1")
             // A broker that is back is found at once: what comes more than the lateness after it is late, as it should be.
