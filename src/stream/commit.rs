@@ -164,6 +164,7 @@ pub fn commit_whole<C: Connection>(
     if let Some(foreign) = transaction.offsets.keys().find(|partition| !connection.is_assigned(partition)) {
         return Err(CommitError::Broken(format!("{foreign} is to be committed but is not assigned")));
     }
+    outrun_stragglers(connection)?;
     let started = connection.now();
     loop {
         let Err(failure) = connection.send(transaction) else {
@@ -226,7 +227,8 @@ fn recover<C: Connection>(
     }
 }
 
-/// Before the next transaction: brokers are to refuse what is still on its way. (Who stops sends no other.)
+/// Around each transaction: brokers are to refuse what is still on its way, and the next one may be of other partitions than the one whose end they may
+/// have lost when the connection broke. (Who stops sends no other.)
 fn outrun_stragglers<C: Connection>(connection: &mut C) -> Result<(), CommitError> {
     if connection.may_have_stragglers() && !connection.is_stopping() { connection.renew() } else { Ok(()) }
 }

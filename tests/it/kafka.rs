@@ -4,6 +4,7 @@ mod accounting;
 mod bad_input;
 mod chaos;
 mod check;
+mod forerunner;
 mod held_open;
 mod lost_offsets;
 mod membership;

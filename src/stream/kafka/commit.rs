@@ -45,6 +45,10 @@ impl Connection for KafkaLog {
         }
         self.transactions =
             Some(Transactions::begin_life(&self.kafka, &self.role, &self.stop).map_err(|error| self.broken(&error))?);
+        self.has_looked_back = false;
+        if self.end_what_was_lost()? {
+            return Err(CommitError::Broken("what was committed last is lost".to_owned()));
+        }
         Ok(())
     }
 
@@ -60,6 +64,7 @@ impl Connection for KafkaLog {
         for partition in partitions {
             list.add_partition(partition.topic.name(), partition.number);
         }
+        self.end_what_was_lost()?;
         if partitions.is_empty() {
             return Ok(Vec::new());
         }

@@ -27,7 +27,7 @@ use super::commit::topic_of;
 use super::log::KafkaLog;
 use super::producer::Transactions;
 use crate::publish::{Destination, OutputRecord};
-use crate::record::Partition;
+use crate::record::{Partition, Topic};
 use crate::stream::commit::Failure;
 use crate::stream::log::{CommitError, Tallied, listed};
 use crate::vectorise::wire::Flush;
@@ -38,9 +38,7 @@ impl KafkaLog {
     /// # Errors
     /// Where that is not possible, or leaves requests behind that may be read later: whoever connects anew is safe from these.
     pub(super) fn end_what_is_left_open(&self, partitions: &[Partition]) -> Result<(), CommitError> {
-        let Some(transactions) = &self.transactions else {
-            return Err(CommitError::Broken("not told what is committed".to_owned()));
-        };
+        let transactions = self.producer()?;
         if self.stop.is_requested() {
             return Err(CommitError::Broken("asked to stop before it was known what is committed".to_owned()));
         }
@@ -49,7 +47,7 @@ impl KafkaLog {
             "not told what is committed, as if a transaction that has ended were open: ending it with another one");
         match counted {
             Some(tallied) => self.commit_again(transactions, &tallied)?,
-            None => self.abort_again(transactions, partitions)?,
+            None => self.abort_again(transactions)?,
         }
         if transactions.may_have_stragglers() {
             return Err(CommitError::Broken("a connection broke while a transaction was ended".to_owned()));
@@ -65,7 +63,7 @@ impl KafkaLog {
     }
 
     /// Commits these offsets, and nothing of consequence in all tallies.
-    fn commit_again(
+    pub(super) fn commit_again(
         &self,
         transactions: &Transactions,
         tallied: &BTreeMap<Partition, Tallied>,
@@ -83,14 +81,15 @@ impl KafkaLog {
         transactions.send(&outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
     }
 
-    fn abort_again(&self, transactions: &Transactions, partitions: &[Partition]) -> Result<(), CommitError> {
+    /// Aborts a transaction in all partitions that a producer of this role may have written to, and in the group.
+    pub(super) fn abort_again(&self, transactions: &Transactions) -> Result<(), CommitError> {
         let mut offsets = TopicPartitionList::new();
-        for partition in partitions {
-            // Which offset does not matter, for it is never committed.
-            self.add_offset(&mut offsets, partition, KafkaOffset::Offset(0))?;
+        for topic in self.topics.iter().take(1) {
+            // Which one does not matter, for it is never committed.
+            self.add_offset(&mut offsets, &Partition::new(Topic::new(topic), 0), KafkaOffset::Offset(0))?;
         }
         let mut outputs = Vec::new();
-        for destination in self.destinations(partitions) {
+        for destination in self.destinations() {
             outputs.append(&mut self.in_all_partitions(transactions, &nothing(destination, 0))?);
         }
         transactions.abort_whole(&outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
@@ -117,16 +116,13 @@ impl KafkaLog {
         Ok((0..).take(count).map(|number| OutputRecord { partition: Some(number), ..record.clone() }).collect())
     }
 
-    /// Where a member writes that reads these partitions.
-    fn destinations(&self, partitions: &[Partition]) -> Vec<Destination> {
+    /// Where a member of this role writes.
+    fn destinations(&self) -> Vec<Destination> {
         if !self.role.reads_anew {
             return vec![Destination::Anomalies, Destination::Episodes, Destination::Templates, Destination::Tallies];
         }
-        let scored = partitions.iter().map(|partition| Destination::Scored(partition.topic.clone()));
-        let mut destinations: Vec<Destination> =
-            scored.chain([Destination::Tallies, Destination::DeadLetters]).collect();
-        destinations.dedup();
-        destinations
+        let scored = self.topics.iter().map(|topic| Destination::Scored(Topic::new(topic)));
+        scored.chain([Destination::Tallies, Destination::DeadLetters]).collect()
     }
 }
 

@@ -34,7 +34,9 @@ pub struct KafkaLog {
     pub(super) role: Role,
     pub(super) consumer: BaseConsumer<Events>,
     pub(super) transactions: Option<Transactions>,
-    topics: Vec<String>,
+    /// Whether it was looked what a forerunner of this producer left open.
+    pub(super) has_looked_back: bool,
+    pub(super) topics: Vec<String>,
     pub(super) assigned: Assigned,
     /// As which member of the group the partitions were assigned.
     ///
@@ -72,6 +74,7 @@ impl KafkaLog {
             role,
             consumer,
             transactions: Some(transactions),
+            has_looked_back: false,
             topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
             assigned: Assigned::default(),
             member: None,
@@ -87,6 +90,11 @@ impl KafkaLog {
     /// What an error of a client means for this connection.
     pub(super) fn broken(&self, error: &KafkaError) -> CommitError {
         failed(error, &self.kafka, &self.role, &self.topics())
+    }
+
+    /// The producer.
+    pub(super) fn producer(&self) -> Result<&Transactions, CommitError> {
+        self.transactions.as_ref().ok_or_else(|| CommitError::Broken("no producer".to_owned()))
     }
 
     /// The same log, in which partitions of which nothing is committed begin at the first record of this time.

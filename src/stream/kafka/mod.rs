@@ -9,6 +9,7 @@ mod held_open;
 pub mod inspect;
 mod left_open;
 mod log;
+mod lost_end;
 mod members;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;

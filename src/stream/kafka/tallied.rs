@@ -73,7 +73,7 @@ impl KafkaLog {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn broken(error: PastError) -> CommitError {
+pub(super) fn broken(error: PastError) -> CommitError {
     CommitError::Broken(format!("tallies: {error}"))
 }
 
@@ -106,7 +106,7 @@ fn last_of(
     Ok(last)
 }
 
-fn told(progress: Progress) -> (Partition, Tallied) {
+pub(super) fn told(progress: Progress) -> (Partition, Tallied) {
     let until = Committed { offset: progress.to, metadata: progress.clock };
     (progress.partition, Tallied { from: progress.from, until })
 }

@@ -68,7 +68,7 @@ impl Scene {
     }
 
     /// With these settings of the broker.
-    fn with(partitions: i32, properties: &str) -> Self {
+    pub(super) fn with(partitions: i32, properties: &str) -> Self {
         let proxy = Proxy::new();
         let address = proxy.address().to_owned();
         let broker = Broker::with(&[("KAFKA_PROXY", &address), ("KAFKA_PROPERTIES", properties)]);

@@ -16,6 +16,8 @@ pub enum Api {
     Produce = 0,
     JoinGroup = 11,
     SyncGroup = 14,
+    AddPartitions = 24,
+    AddOffsets = 25,
     EndTransaction = 26,
     CommitOffsets = 28,
 }
@@ -50,6 +52,7 @@ struct Trap {
 struct Shared {
     broker: String,
     trap: Mutex<Option<Trap>>,
+    unknowing: Mutex<Option<Vec<u8>>>,
     connections: Mutex<Vec<Weak<TcpStream>>>,
     holds: AtomicBool,
     delay_ms: AtomicU64,
@@ -83,6 +86,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             broker,
             trap: Mutex::default(),
+            unknowing: Mutex::default(),
             connections: Mutex::default(),
             holds: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
@@ -109,6 +113,13 @@ impl Network {
         *self.shared.trap.lock().unwrap() = None;
         // One may have gone into the trap while it was taken away.
         found.or_else(|| caught.try_recv().ok())
+    }
+
+    /// From now on nobody but who writes them knows the partitions of the transactions of a client with these bytes in its requests, though it is
+    /// told that they are known: they are never ended there, as where a coordinator loses the ends (brokers that verify transactions take no
+    /// records of these).
+    pub fn keep_unknowing(&self, part: &[u8]) {
+        *self.shared.unknowing.lock().unwrap() = Some(part.to_owned());
     }
 
     /// Breaks all connections.
@@ -139,6 +150,22 @@ impl Shared {
         while self.holds.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// What is answered to a request that never reaches the broker, because it is kept unknowing.
+    fn answer_of_nobody(&self, frame: &[u8]) -> Option<Vec<u8>> {
+        let part = self.unknowing.lock().unwrap().clone()?;
+        let key = frame.get(4..6)?;
+        let [partitions, offsets] = [Api::AddPartitions, Api::AddOffsets].map(|api| key == (api as i16).to_be_bytes());
+        if !(partitions || offsets) || !frame.windows(part.len()).any(|bytes| bytes == part) {
+            return None;
+        }
+        assert_eq!(frame.get(6..8), Some(&[0, 0][..]), "librdkafka speaks version 0 of both");
+        let mut body = frame.get(8..12)?.to_vec();
+        body.extend([0; 4]);
+        body.extend(if partitions { all_known(frame) } else { vec![0, 0] });
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        Some([&length[..], &body].concat())
     }
 
     /// Takes the trap, if this request goes into it.
@@ -178,7 +205,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, broker: TcpStream) {
     let (of_requests, of_answers) = (Arc::clone(shared), Arc::clone(shared));
     let answers_awaited = Arc::clone(&awaited);
     std::thread::spawn(move || {
-        forward(&of_requests, &client, &to_broker, |frame| match of_requests.trap(frame) {
+        let answered = |frame: &[u8]| of_requests.answer_of_nobody(frame).map(|answer| (&*client).write_all(&answer));
+        forward(&of_requests, &client, &to_broker, answered, |frame| match of_requests.trap(frame) {
             Some(trap) if trap.side == Side::Request => {
                 trap.spring(frame.to_vec());
                 false
@@ -199,21 +227,39 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, broker: TcpStream) {
         });
     });
     std::thread::spawn(move || {
-        forward(&of_answers, &broker, &to_client, |frame| {
-            if answers_awaited.0.load(Ordering::Acquire) != number(frame, 4) {
-                return true;
-            }
-            let Some((trap, request)) = answers_awaited.1.lock().unwrap().take() else { return true };
-            trap.spring(request);
-            false
-        });
+        forward(
+            &of_answers,
+            &broker,
+            &to_client,
+            |_| None,
+            |frame| {
+                if answers_awaited.0.load(Ordering::Acquire) != number(frame, 4) {
+                    return true;
+                }
+                let Some((trap, request)) = answers_awaited.1.lock().unwrap().take() else { return true };
+                trap.spring(request);
+                false
+            },
+        );
     });
 }
 
-/// Sends frames on until a connection ends or one of them may not pass.
-fn forward(shared: &Shared, mut from: &TcpStream, mut to: &TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
+/// Sends frames on until a connection ends or one of them may not pass. Those that are answered here stay here.
+fn forward(
+    shared: &Shared,
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    answered: impl Fn(&[u8]) -> Option<std::io::Result<()>>,
+    mut passes: impl FnMut(&[u8]) -> bool,
+) {
     while let Ok(frame) = read_frame(&mut from) {
         shared.pass();
+        if let Some(answered) = answered(&frame) {
+            match answered {
+                Ok(()) => continue,
+                Err(_) => break,
+            }
+        }
         if !passes(&frame) || to.write_all(&frame).is_err() {
             break;
         }
@@ -229,6 +275,28 @@ fn read_frame(from: &mut &TcpStream) -> std::io::Result<Vec<u8>> {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
     Ok(frame)
+}
+
+/// The topics and partitions of a request that adds them to a transaction, each with no error.
+fn all_known(frame: &[u8]) -> Vec<u8> {
+    let string = |at: usize| 2 + usize::from(u16::from_be_bytes(frame[at..at + 2].try_into().unwrap()));
+    let count = |at: usize| usize::try_from(number(frame, at)).unwrap();
+    let mut at = 12 + string(12);
+    at += string(at) + 8 + 2;
+    let (topics, mut known) = (count(at), frame[at..at + 4].to_vec());
+    at += 4;
+    for _ in 0..topics {
+        let name = string(at);
+        let partitions = count(at + name);
+        known.extend_from_slice(&frame[at..at + name + 4]);
+        at += name + 4;
+        for _ in 0..partitions {
+            known.extend_from_slice(&frame[at..at + 4]);
+            known.extend([0, 0]);
+            at += 4;
+        }
+    }
+    known
 }
 
 fn number(frame: &[u8], at: usize) -> i32 {
