@@ -24,10 +24,10 @@ use std::borrow::Cow;
 
 pub use cloud_event::records;
 pub use compose::{Provenance, compose};
-pub use dead_letter::dead_letter;
+pub use dead_letter::{DLQ_OFFSET, DLQ_PARTITION, DLQ_TOPIC, dead_letter};
 pub use event::AnomalyEvent;
 pub use redact::redact;
-pub use scored::{Outcome, scored};
+pub use scored::{OUTCOME, Outcome, SCORED_OFFSET, no_record, scored};
 pub use template::template;
 
 use crate::record::{Offset, Partition, Topic};

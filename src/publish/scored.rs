@@ -4,6 +4,11 @@ use super::{Destination, Header, Original, OutputRecord};
 use crate::decide::rfc3339;
 use crate::record::{Level, Reject, StreamTime, TemplateId};
 
+/// The header that says what became of a record.
+pub const OUTCOME: &str = "eddyline-outcome";
+/// The header that says the offset of the record in the input.
+pub const SCORED_OFFSET: &str = "eddyline-offset";
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
@@ -39,7 +44,7 @@ pub fn scored(original: &Original<'_>, outcome: Outcome<'_>) -> OutputRecord {
         Outcome::Rejected(_) => "rejected",
         Outcome::Empty => "empty",
     };
-    let mut headers = vec![Header::new("eddyline-outcome", name)];
+    let mut headers = vec![Header::new(OUTCOME, name), Header::new(SCORED_OFFSET, original.offset.0.to_string())];
     match outcome {
         Outcome::Decoded { template, level, .. } => {
             headers.push(Header::new("eddyline-template", template.to_string()));
@@ -54,6 +59,12 @@ pub fn scored(original: &Original<'_>, outcome: Outcome<'_>) -> OutputRecord {
     }
     let destination = Destination::Scored(original.partition.topic.clone());
     original.passed_on(destination, Some(original.partition.number), headers)
+}
+
+/// A record that stands for none, without key and value: a transaction whose end brokers lost is ended by writing beside it.
+pub fn no_record(destination: Destination, partition: i32) -> OutputRecord {
+    let headers = vec![Header::new(OUTCOME, "none")];
+    OutputRecord { destination, partition: Some(partition), key: None, value: None, headers, timestamp_ms: None }
 }
 
 #[cfg(test)]
@@ -83,10 +94,13 @@ mod tests {
             Outcome::Decoded { template: TemplateId(10), service: "web", level: Level::Warn, time: StreamTime(0) };
         assert_eq!(
             headers(decoded),
-            "eddyline-outcome=decoded eddyline-template=t000000000000000a eddyline-level=warn eddyline-service=web \
+            "eddyline-outcome=decoded eddyline-offset=1 eddyline-template=t000000000000000a eddyline-level=warn eddyline-service=web \
              eddyline-time=1970-01-01T00:00:00.000Z"
         );
-        assert_eq!(headers(Outcome::Rejected(Reject::NotJson)), "eddyline-outcome=rejected eddyline-reason=not_json");
-        assert_eq!(headers(Outcome::Empty), "eddyline-outcome=empty");
+        assert_eq!(
+            headers(Outcome::Rejected(Reject::NotJson)),
+            "eddyline-outcome=rejected eddyline-offset=1 eddyline-reason=not_json"
+        );
+        assert_eq!(headers(Outcome::Empty), "eddyline-outcome=empty eddyline-offset=1");
     }
 }

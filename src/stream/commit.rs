@@ -164,12 +164,12 @@ pub fn commit_whole<C: Connection>(
     if let Some(foreign) = transaction.offsets.keys().find(|partition| !connection.is_assigned(partition)) {
         return Err(CommitError::Broken(format!("{foreign} is to be committed but is not assigned")));
     }
-    outrun_stragglers(connection)?;
     let started = connection.now();
     loop {
+        outrun_stragglers(connection)?;
         let Err(failure) = connection.send(transaction) else {
             know(connection, transaction);
-            return outrun_stragglers(connection);
+            return Ok(());
         };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
@@ -227,8 +227,8 @@ fn recover<C: Connection>(
     }
 }
 
-/// Around each transaction: brokers are to refuse what is still on its way, and the next one may be of other partitions than the one whose end they may
-/// have lost when the connection broke. (Who stops sends no other.)
+/// Before a transaction: brokers are to refuse what is still on its way, and where they lost the end of the last one when the connection broke, this one,
+/// which may be of other partitions, would end it in part. (Who stops sends no other.)
 fn outrun_stragglers<C: Connection>(connection: &mut C) -> Result<(), CommitError> {
     if connection.may_have_stragglers() && !connection.is_stopping() { connection.renew() } else { Ok(()) }
 }

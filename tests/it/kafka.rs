@@ -4,8 +4,9 @@ mod accounting;
 mod bad_input;
 mod chaos;
 mod check;
-mod forerunner;
+
 mod held_open;
+mod lost_end;
 mod lost_offsets;
 mod membership;
 mod next_protocol;

@@ -29,7 +29,7 @@ use super::producer::Transactions;
 use crate::publish::{Destination, OutputRecord};
 use crate::record::{Partition, Topic};
 use crate::stream::commit::Failure;
-use crate::stream::log::{CommitError, Tallied, listed};
+use crate::stream::log::{CommitError, Committed, Tallied, listed};
 use crate::vectorise::wire::Flush;
 
 impl KafkaLog {
@@ -46,7 +46,11 @@ impl KafkaLog {
         warn!(partitions = %listed(partitions), commits = counted.is_some(),
             "not told what is committed, as if a transaction that has ended were open: ending it with another one");
         match counted {
-            Some(tallied) => self.commit_again(transactions, &tallied)?,
+            Some(tallied) => {
+                let outputs = self.in_all_partitions(transactions, &no_sums(0))?;
+                let until = tallied.into_iter().map(|(partition, told)| (partition, told.until)).collect();
+                self.commit_more(transactions, &outputs, &until)?;
+            }
             None => self.abort_again(transactions)?,
         }
         if transactions.may_have_stragglers() {
@@ -62,23 +66,21 @@ impl KafkaLog {
         Ok(if is_all && committed == self.tallied(partitions, false)? { Some(committed) } else { None })
     }
 
-    /// Commits these offsets, and nothing of consequence in all tallies.
-    pub(super) fn commit_again(
+    /// Commits these records and offsets.
+    pub(super) fn commit_more(
         &self,
         transactions: &Transactions,
-        tallied: &BTreeMap<Partition, Tallied>,
+        outputs: &[OutputRecord],
+        until: &BTreeMap<Partition, Committed>,
     ) -> Result<(), CommitError> {
         let mut offsets = TopicPartitionList::new();
-        for (partition, Tallied { until, .. }) in tallied {
+        for (partition, until) in until {
             self.add_offset(&mut offsets, partition, KafkaOffset::Offset(until.offset.0))?;
             if let Some(mut element) = offsets.find_partition(partition.topic.name(), partition.number) {
                 element.set_metadata(&until.metadata);
             }
         }
-        let nothing =
-            OutputRecord { value: Some(Flush::default().encode()), key: None, ..nothing(Destination::Tallies, 0) };
-        let outputs = self.in_all_partitions(transactions, &nothing)?;
-        transactions.send(&outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
+        transactions.send(outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
     }
 
     /// Aborts a transaction in all partitions that a producer of this role may have written to, and in the group.
@@ -117,7 +119,7 @@ impl KafkaLog {
     }
 
     /// Where a member of this role writes.
-    fn destinations(&self) -> Vec<Destination> {
+    pub(super) fn destinations(&self) -> Vec<Destination> {
         if !self.role.reads_anew {
             return vec![Destination::Anomalies, Destination::Episodes, Destination::Templates, Destination::Tallies];
         }
@@ -129,6 +131,11 @@ impl KafkaLog {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn not_told(failure: Failure) -> CommitError {
     CommitError::Broken(format!("not told what is committed: {failure:?}"))
+}
+
+/// Tallies without sums.
+pub(super) fn no_sums(partition: i32) -> OutputRecord {
+    OutputRecord { value: Some(Flush::default().encode()), key: None, ..nothing(Destination::Tallies, partition) }
 }
 
 /// A record that nobody ever reads.

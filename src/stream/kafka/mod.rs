@@ -13,6 +13,7 @@ mod lost_end;
 mod members;
 #[expect(unsafe_code, reason = "two calls of librdkafka that rdkafka does not offer; see the module")]
 mod native;
+mod open;
 #[expect(unsafe_code, reason = "two questions to the brokers that rdkafka does not offer; see the module")]
 mod operations;
 mod past;

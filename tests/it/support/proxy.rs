@@ -115,11 +115,12 @@ impl Network {
         found.or_else(|| caught.try_recv().ok())
     }
 
-    /// From now on nobody but who writes them knows the partitions of the transactions of a client with these bytes in its requests, though it is
-    /// told that they are known: they are never ended there, as where a coordinator loses the ends (brokers that verify transactions take no
-    /// records of these).
-    pub fn keep_unknowing(&self, part: &[u8]) {
+    /// Until this is dropped nobody but who writes them knows the partitions of the transactions of a client with these bytes in its requests, though
+    /// it is told that they are known: they are never ended there, as where a coordinator loses the ends (brokers that verify transactions take
+    /// no records of these).
+    pub fn keep_unknowing(&self, part: &[u8]) -> Unknowing<'_> {
         *self.shared.unknowing.lock().unwrap() = Some(part.to_owned());
+        Unknowing(&self.shared)
     }
 
     /// Breaks all connections.
@@ -141,6 +142,15 @@ impl Network {
         self.shared.delay_ms.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::Relaxed);
         std::thread::sleep(time);
         self.shared.delay_ms.store(0, Ordering::Relaxed);
+    }
+}
+
+/// See [`Network::keep_unknowing`].
+pub struct Unknowing<'a>(&'a Shared);
+
+impl Drop for Unknowing<'_> {
+    fn drop(&mut self) {
+        *self.0.unknowing.lock().unwrap() = None;
     }
 }
 
