@@ -5,17 +5,15 @@
 //! that stood still for longer than its session, Kafka takes it for deleted and passes over it (seen in 4.3.1: `getPartitionLeaderEndpoint` of
 //! `KRaftMetadataCache` says the same of both), so that the transaction ends without a marker there.
 //!
-//! Then readers of what is committed stand still, and nobody is told what is committed of the group. The next transaction of the same producer in these
-//! partitions ends both; but a producer whose member was started anew has none before it is told. So it sends one, and ends it as the lost one ended as far as
-//! tallies tell: where the last ones that say anything of these partitions are committed, so is this one, with the offsets that they say; else
-//! it is aborted, in all partitions that the producer may have written to, and what was in the lost one is read and sent again.
+//! Then readers of what is committed stand still, and nobody is told what is committed of the group. What is open in our topics a producer ends before its
+//! first transaction ([`super::lost_end`]). Offsets may be open alone, and nothing but the silence of the group tells of them. So a member that is not told
+//! what is committed sends a transaction, and ends it as far as tallies tell: where the last ones that say anything of its partitions are committed, so is
+//! this one, with the offsets that they say; else it is aborted, in all partitions that the producer may have written to.
 //!
 //! # Limits
 //!
-//! Where tallies are in doubt themselves, nothing else is asked: a commit of which only records of `<input>.scored` or messages of the judge got their
-//! markers is aborted and sent again, so that these are there twice; and where tallies got theirs and records of `<input>.scored` and dead letters did
-//! not, and the next transaction of the producer is aborted, those are missing, though they were counted. So are tallies in those partitions of
-//! their topic that did not get theirs, where another one did (the judge says so). A producer that nobody starts again leaves it open for ever.
+//! A judge has no tallies of its own, so it aborts: messages that were committed when the offsets beside them were not are published again. A producer
+//! that nobody starts again leaves it open for ever.
 
 use std::collections::BTreeMap;
 

@@ -125,11 +125,17 @@ impl KafkaLog {
             let copied = copied_until(readers, &partition).map_err(broken)?;
             reached.extend([counted, group, copied].into_iter().flatten().max().map(|offset| (partition, offset)));
         }
-        let is_committed = |(partition, told): &(Partition, Tallied)| {
-            reached.get(partition).is_some_and(|reached| *reached > told.from)
-        };
+        // All that tallies cover was written in one transaction: what is true of one of their partitions is true of all.
+        for (_, covers) in lost.iter().filter(|(open, _)| open.destination == Destination::Tallies) {
+            if covers.iter().any(|told| is_reached(&reached, told)) {
+                for (partition, told) in covers {
+                    let reached = reached.entry(partition.clone()).or_insert(told.until.offset);
+                    *reached = told.until.offset.max(*reached);
+                }
+            }
+        }
         let (committed, aborted): (Vec<_>, Vec<_>) =
-            lost.into_iter().partition(|(_, covers)| covers.iter().any(is_committed));
+            lost.into_iter().partition(|(_, covers)| covers.iter().any(|told| is_reached(&reached, told)));
         let is_aborted = !aborted.is_empty();
         warn!(
             commits = committed.len(),
@@ -199,6 +205,11 @@ impl KafkaLog {
             Err(error) => Err(self.broken(&error)),
         }
     }
+}
+
+/// Whether anything that is committed reaches beyond the beginning of what this covers.
+fn is_reached(reached: &BTreeMap<Partition, Offset>, (partition, told): &(Partition, Tallied)) -> bool {
+    reached.get(partition).is_some_and(|reached| *reached > told.from)
 }
 
 /// The offsets that committed tallies say, and those that are to be, of partitions of which the group does not say.
