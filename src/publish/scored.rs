@@ -61,10 +61,12 @@ pub fn scored(original: &Original<'_>, outcome: Outcome<'_>) -> OutputRecord {
     original.passed_on(destination, Some(original.partition.number), headers)
 }
 
-/// A record that stands for none, without key and value: a transaction whose end brokers lost is ended by writing beside it.
+/// A record that stands for none: a transaction whose end brokers lost is ended by writing beside it.
 pub fn no_record(destination: Destination, partition: i32) -> OutputRecord {
+    // With a key, for compacted topics take no record without.
+    let (partition, key) = (Some(partition), Some(b"eddyline-none".to_vec()));
     let headers = vec![Header::new(OUTCOME, "none")];
-    OutputRecord { destination, partition: Some(partition), key: None, value: None, headers, timestamp_ms: None }
+    OutputRecord { destination, partition, key, value: None, headers, timestamp_ms: None }
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ pub fn commit_whole<C: Connection>(
         outrun_stragglers(connection)?;
         let Err(failure) = connection.send(transaction) else {
             know(connection, transaction);
-            return Ok(());
+            return outrun_stragglers(connection);
         };
         let reason = format!("{failure:?}");
         let is_put_out = matches!(failure, Failure::NotAMember(_));
@@ -227,7 +227,7 @@ fn recover<C: Connection>(
     }
 }
 
-/// Before a transaction: brokers are to refuse what is still on its way, and where they lost the end of the last one when the connection broke, this one,
+/// Around each transaction: brokers are to refuse what is still on its way, and where they lost the end of the last one when the connection broke, this one,
 /// which may be of other partitions, would end it in part. (Who stops sends no other.)
 fn outrun_stragglers<C: Connection>(connection: &mut C) -> Result<(), CommitError> {
     if connection.may_have_stragglers() && !connection.is_stopping() { connection.renew() } else { Ok(()) }

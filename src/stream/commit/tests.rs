@@ -138,8 +138,8 @@ fn who_is_put_out_commits_nothing_more() {
 #[test]
 fn what_is_still_on_its_way_is_refused_by_the_epoch_of_a_new_producer() {
     let aborted = || Err(Failure::Abort("timed out".to_owned()));
-    // Before it is sent, before it is asked what was committed, and before it is sent again.
-    for (stragglers, renewed) in [(false, 0), (true, 3)] {
+    // Before it is sent, before it is asked what was committed, before it is sent again, and after that.
+    for (stragglers, renewed) in [(false, 0), (true, 4)] {
         let (ended, scripted) = Scripted::commit_with(stragglers, vec![aborted(), Ok(())], 3, false);
         assert!(ended.is_ok());
         assert_eq!(scripted.renewed, renewed);

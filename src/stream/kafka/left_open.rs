@@ -23,9 +23,11 @@ use tracing::warn;
 
 use super::commit::topic_of;
 use super::log::KafkaLog;
+use super::past::Past;
 use super::producer::Transactions;
-use crate::publish::{Destination, OutputRecord};
-use crate::record::{Partition, Topic};
+use super::tallied::broken;
+use crate::publish::{Destination, OutputRecord, no_record};
+use crate::record::{Offset, Partition, Topic};
 use crate::stream::commit::Failure;
 use crate::stream::log::{CommitError, Committed, Tallied, listed};
 use crate::vectorise::wire::Flush;
@@ -45,11 +47,17 @@ impl KafkaLog {
             "not told what is committed, as if a transaction that has ended were open: ending it with another one");
         match counted {
             Some(tallied) => {
-                let outputs = self.in_all_partitions(transactions, &no_sums(0))?;
+                let outputs = self.in_all_partitions(transactions, &Destination::Tallies)?;
                 let until = tallied.into_iter().map(|(partition, told)| (partition, told.until)).collect();
-                self.commit_more(transactions, &outputs, &until)?;
+                self.commit_more(&outputs, &until)?;
             }
-            None => self.abort_again(transactions)?,
+            None => {
+                let mut outputs = Vec::new();
+                for destination in self.destinations() {
+                    outputs.append(&mut self.in_all_partitions(transactions, &destination)?);
+                }
+                self.abort_again(&outputs)?;
+            }
         }
         if transactions.may_have_stragglers() {
             return Err(CommitError::Broken("a connection broke while a transaction was ended".to_owned()));
@@ -67,7 +75,6 @@ impl KafkaLog {
     /// Commits these records and offsets.
     pub(super) fn commit_more(
         &self,
-        transactions: &Transactions,
         outputs: &[OutputRecord],
         until: &BTreeMap<Partition, Committed>,
     ) -> Result<(), CommitError> {
@@ -78,21 +85,21 @@ impl KafkaLog {
                 element.set_metadata(&until.metadata);
             }
         }
-        transactions.send(outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
+        let group = || self.consumer.group_metadata();
+        self.producer()?.send_offsets_first(outputs, &offsets, group).map_err(not_ended)
     }
 
-    /// Aborts a transaction in all partitions that a producer of this role may have written to, and in the group.
-    pub(super) fn abort_again(&self, transactions: &Transactions) -> Result<(), CommitError> {
+    /// Aborts these records, and offsets of the group.
+    pub(super) fn abort_again(&self, outputs: &[OutputRecord]) -> Result<(), CommitError> {
         let mut offsets = TopicPartitionList::new();
-        for topic in self.topics.iter().take(1) {
-            // Which one does not matter, for it is never committed.
-            self.add_offset(&mut offsets, &Partition::new(Topic::new(topic), 0), KafkaOffset::Offset(0))?;
+        if let Some(topic) = self.topics.first() {
+            // One that changes nothing: were the end of this transaction lost in its turn, the next one would commit it.
+            let partition = Partition::new(Topic::new(topic), 0);
+            let committed = Past::open_to_all(&self.kafka, &self.role).and_then(|past| past.committed(&partition));
+            let offset = committed.map_err(broken)?.unwrap_or(Offset(0));
+            self.add_offset(&mut offsets, &partition, KafkaOffset::Offset(offset.0))?;
         }
-        let mut outputs = Vec::new();
-        for destination in self.destinations() {
-            outputs.append(&mut self.in_all_partitions(transactions, &nothing(destination, 0))?);
-        }
-        transactions.abort_whole(&outputs, &offsets, || self.consumer.group_metadata()).map_err(not_told)
+        self.producer()?.abort_whole(outputs, &offsets, || self.consumer.group_metadata()).map_err(not_ended)
     }
 
     fn add_offset(
@@ -105,15 +112,15 @@ impl KafkaLog {
         added.map_err(|error| self.broken(&error))
     }
 
-    /// This record, once for each partition of its topic.
+    /// A record of no consequence for each partition there.
     fn in_all_partitions(
         &self,
         transactions: &Transactions,
-        record: &OutputRecord,
+        destination: &Destination,
     ) -> Result<Vec<OutputRecord>, CommitError> {
-        let topic = topic_of(&self.kafka, &record.destination);
-        let count = transactions.partition_count(&topic).map_err(|error| self.broken(&error))?;
-        Ok((0..).take(count).map(|number| OutputRecord { partition: Some(number), ..record.clone() }).collect())
+        let count = transactions.partition_count(&topic_of(&self.kafka, destination));
+        let count = count.map_err(|error| self.broken(&error))?;
+        Ok((0..).take(count).map(|number| nothing(destination.clone(), number)).collect())
     }
 
     /// Where a member of this role writes.
@@ -126,19 +133,16 @@ impl KafkaLog {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn not_told(failure: Failure) -> CommitError {
-    CommitError::Broken(format!("not told what is committed: {failure:?}"))
+fn not_ended(failure: Failure) -> CommitError {
+    match failure {
+        Failure::Permanent(reason) => CommitError::Permanent(reason),
+        failure => CommitError::Broken(format!("not told what is committed: {failure:?}")),
+    }
 }
 
-/// Tallies without sums.
-pub(super) fn no_sums(partition: i32) -> OutputRecord {
-    OutputRecord { value: Some(Flush::default().encode()), key: None, ..nothing(Destination::Tallies, partition) }
-}
-
-/// A record that nobody ever reads.
-fn nothing(destination: Destination, partition: i32) -> OutputRecord {
-    // With a key, for compacted topics take no record without.
-    let (key, partition) = (Some(b"aborted".to_vec()), Some(partition));
-    OutputRecord { destination, partition, key, value: None, headers: Vec::new(), timestamp_ms: None }
+/// A record of no consequence.
+pub(super) fn nothing(destination: Destination, partition: i32) -> OutputRecord {
+    let is_tallies = destination == Destination::Tallies;
+    let record = no_record(destination, partition);
+    if is_tallies { OutputRecord { value: Some(Flush::default().encode()), ..record } } else { record }
 }

@@ -3,19 +3,21 @@
 //! How ends are lost is said in [`super::left_open`]. The next transaction of that producer ends the lost one in all partitions that both wrote to, and
 //! in no others. A member that reads other partitions when it comes back ends it so in the tallies and in the group, and leaves it open for ever in
 //! `<input>.scored`, where its readers stand still (seen on Kafka 4.3.1: a commit without a marker in any of its partitions). So before it sends
-//! anything it looks where transactions stay open. None of its own is on its way, for it began its life by ending them. In each place what stays open
-//! ends as the rest of it ended:
+//! anything it looks where transactions stay open that it wrote. None of these is on its way, for it began its life by ending them. In each place it
+//! ends what stays open as the rest of it ended:
 //!
-//! * It is committed, where anything that is committed reaches beyond its beginning: tallies, offsets of the group, or copies in `<input>.scored`.
-//! * It is aborted where nothing does, or where what it covers was read again behind it; whoever reads its records now reads them again.
+//! * It is committed, where anything that is committed reaches beyond its beginning: tallies, offsets of the group, or its copies in `<input>.scored`.
+//! * It is aborted where nothing does, or where others read again what it covers; whoever reads its records now reads them again.
 //!
-//! A commit takes a record in every partition where it ends something: in tallies one without sums, elsewhere one that says that it is none
-//! ([`no_record`]). What turns out to be another producer's is not touched by any of that, for brokers end only what the same producer wrote.
+//! That takes a record in every partition where something is ended, which readers see where it is committed: in tallies one without sums, elsewhere one
+//! that says that it is none ([`crate::publish::no_record`]).
 //!
 //! # Limits
 //!
 //! Messages of a judge do not say what they cover. Where some stay open and the group is not told of its offsets, everything is aborted and published
-//! again, also what got its end; where the group is told, they stay as they are, and [`super::HeldOpen`] tells.
+//! again, also what got its end; where the group is told, they stay as they are, and [`super::HeldOpen`] tells. What is open in the group alone is not
+//! looked for here. A commit that fails between its first record and its end is an abort, and then what it was to end is lost. Where others hold a
+//! partition open in front of ours for ever, ours is ended each time, whether it was open or not.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,12 +28,11 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
 
 use super::commit::topic_of;
-use super::left_open::no_sums;
-use super::log::KafkaLog;
-use super::open::{Open, Readers, copied_until, first_covered};
+use super::log::{KafkaLog, QUERY_TIMEOUT};
+use super::open::{Left, Open, Readers, copied_until, is_read_again, left};
 use super::past::PastError;
 use super::tallied::broken;
-use crate::publish::{Destination, OutputRecord, no_record};
+use crate::publish::{Destination, OutputRecord};
 use crate::record::{Offset, Partition};
 use crate::stream::log::{CommitError, Committed, Tallied};
 
@@ -39,12 +40,19 @@ use crate::stream::log::{CommitError, Committed, Tallied};
 const OTHERS_TAKE: Duration = Duration::from_secs(5);
 /// How often it is asked whether they have ended.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
-/// Within this time a group says what is committed, where nothing is open; and again for one partition, once it has answered at all.
+/// Within this time a group whose coordinator is there says what is committed, where nothing is open.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
-const TOLD_AGAIN_WITHIN: Duration = Duration::from_secs(2);
 
-/// What the group has committed of some partitions: nothing of those of which it does not say, for a transaction is open.
-type Told = BTreeMap<Partition, Option<Offset>>;
+/// How far something reaches in partitions of the input: the next offset.
+type Reached = BTreeMap<Partition, Offset>;
+
+/// What the group says.
+struct Group {
+    /// What it has committed, whatever is open.
+    committed: Reached,
+    /// Whether offsets are open beside that.
+    is_open: bool,
+}
 
 impl KafkaLog {
     /// Ends what a forerunner of our producer left open. Returns whether some of it was aborted, so that it has to be read again.
@@ -62,7 +70,7 @@ impl KafkaLog {
         let is_aborted = match (open.is_empty(), self.role.reads_anew) {
             (true, _) => false,
             (false, true) => self.end_lost_copies(&readers, open)?,
-            (false, false) => self.end_lost_messages(&readers)?,
+            (false, false) => self.end_lost_messages(&readers, &open)?,
         };
         self.has_looked_back = true;
         Ok(is_aborted)
@@ -71,7 +79,11 @@ impl KafkaLog {
     /// Where transactions that were open at first still are when others have had their time.
     fn open_for_long(&self, readers: &Readers) -> Result<Vec<Open>, CommitError> {
         let mut open = Vec::new();
-        for destination in self.destinations_looked_at() {
+        for destination in self.destinations() {
+            // A judge's tallies are in the middle of the observers'.
+            if destination == Destination::Tallies && !self.role.reads_anew {
+                continue;
+            }
             match readers.committed.partitions(&topic_of(&self.kafka, &destination)) {
                 Ok(partitions) => {
                     for partition in partitions {
@@ -99,142 +111,147 @@ impl KafkaLog {
         }
     }
 
-    /// Where a member of this role writes; of a judge only what it publishes.
-    fn destinations_looked_at(&self) -> Vec<Destination> {
-        let mut destinations = self.destinations();
-        destinations.retain(|destination| self.role.reads_anew || *destination != Destination::Tallies);
-        destinations
-    }
-
     fn end_lost_copies(&self, readers: &Readers, open: Vec<Open>) -> Result<bool, CommitError> {
+        let producer = self.role.transactional_id();
         let mut lost = Vec::new();
         for open in open {
-            let covers = first_covered(&readers.all, &open).map_err(broken)?;
-            lost.push((open, covers));
+            lost.extend(left(&readers.all, open, &producer).map_err(broken)?);
         }
         let mut covered: Vec<Partition> =
-            lost.iter().flat_map(|(_, covers)| covers).map(|(partition, _)| partition.clone()).collect();
+            lost.iter().flat_map(|left| &left.covers).map(|(partition, _)| partition.clone()).collect();
         covered.sort();
         covered.dedup();
-        let told = self.told(readers, &covered)?;
+        let group = self.group(readers, &covered)?;
         let counted = self.tallied(&covered, true)?;
-        let mut reached: BTreeMap<Partition, Offset> = BTreeMap::new();
-        for partition in covered {
-            let counted = counted.get(&partition).map(|counted| counted.until.offset);
-            let group = told.get(&partition).copied().flatten();
-            let copied = copied_until(readers, &partition).map_err(broken)?;
-            reached.extend([counted, group, copied].into_iter().flatten().max().map(|offset| (partition, offset)));
+        let mut reached = group.committed.clone();
+        reach(&mut reached, counted.iter().map(|(partition, told)| (partition, told.until.offset)));
+        for partition in &covered {
+            let copied = copied_until(&readers.committed, partition, &producer).map_err(broken)?;
+            reach(&mut reached, copied.map(|offset| (partition, offset)));
         }
-        // All that tallies cover was written in one transaction: what is true of one of their partitions is true of all.
-        for (_, covers) in lost.iter().filter(|(open, _)| open.destination == Destination::Tallies) {
-            if covers.iter().any(|told| is_reached(&reached, told)) {
-                for (partition, told) in covers {
-                    let reached = reached.entry(partition.clone()).or_insert(told.until.offset);
-                    *reached = told.until.offset.max(*reached);
-                }
-            }
+        // Asked last: what was read again is in the evidence.
+        let mut is_again = Vec::with_capacity(lost.len());
+        for left in &lost {
+            is_again.push(is_read_again(&readers.all, left).map_err(broken)?);
         }
-        let (committed, aborted): (Vec<_>, Vec<_>) =
-            lost.into_iter().partition(|(_, covers)| covers.iter().any(|told| is_reached(&reached, told)));
-        let is_aborted = !aborted.is_empty();
+        let Fate { committed, aborted } = Fate::of(lost.into_iter().zip(is_again), reached);
+        if committed.is_empty() && aborted.is_empty() {
+            return Ok(false);
+        }
         warn!(
             commits = committed.len(),
             aborts = aborted.len(),
-            "a transaction of which the end was lost may be ours: ending it with another one"
+            "the end of our last transaction may be lost in some partitions: ending it with another one"
         );
         if !committed.is_empty() {
-            let until = offsets_left(&told, counted, &committed);
-            let outputs: Vec<OutputRecord> = committed.iter().map(|(open, _)| nothing_more(open)).collect();
-            self.commit_more(self.producer()?, &outputs, &until)?;
+            let until = offsets_left(&group, counted, &committed);
+            self.commit_more(&committed.iter().map(|left| left.open.nothing()).collect::<Vec<_>>(), &until)?;
         }
-        if is_aborted {
-            self.abort_again(self.producer()?)?;
+        if !aborted.is_empty() {
+            self.abort_again(&aborted.iter().map(|left| left.open.nothing()).collect::<Vec<_>>())?;
         }
-        Ok(is_aborted)
+        // What covers nothing nobody went on behind.
+        Ok(aborted.iter().any(|left| !left.covers.is_empty()))
     }
 
-    fn end_lost_messages(&self, readers: &Readers) -> Result<bool, CommitError> {
+    fn end_lost_messages(&self, readers: &Readers, open: &[Open]) -> Result<bool, CommitError> {
         let tallies = readers.committed.partitions(&topic_of(&self.kafka, &Destination::Tallies)).map_err(broken)?;
-        if self.told(readers, &tallies)?.values().all(Option::is_some) {
+        if !self.group(readers, &tallies)?.is_open {
             return Ok(false);
         }
-        warn!("a transaction of which the end was lost may be ours: aborting it with another one");
-        self.abort_again(self.producer()?)?;
+        warn!("the end of our last transaction may be lost in some partitions: aborting it with another one");
+        self.abort_again(&open.iter().map(Open::nothing).collect::<Vec<_>>())?;
         Ok(true)
     }
 
-    fn told(&self, readers: &Readers, partitions: &[Partition]) -> Result<Told, CommitError> {
-        if let Some(told) = self.told_within(readers, partitions, TOLD_WITHIN)? {
-            return Ok(told);
-        }
-        let mut told = Told::new();
-        for partition in partitions {
-            let one = self.told_within(readers, std::slice::from_ref(partition), TOLD_AGAIN_WITHIN)?;
-            told.extend(one.unwrap_or_else(|| Told::from([(partition.clone(), None)])));
-        }
-        Ok(told)
-    }
-
-    /// `None` where it is not said of all of them.
-    fn told_within(
-        &self,
-        readers: &Readers,
-        partitions: &[Partition],
-        limit: Duration,
-    ) -> Result<Option<Told>, CommitError> {
+    fn group(&self, readers: &Readers, partitions: &[Partition]) -> Result<Group, CommitError> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
             list.add_partition(partition.topic.name(), partition.number);
         }
         if partitions.is_empty() {
-            return Ok(Some(Told::new()));
+            return Ok(Group { committed: Reached::new(), is_open: false });
         }
-        match readers.committed.consumer.committed_offsets(list, limit) {
-            Ok(answer) => {
-                let offset = |partition: &Partition| match answer
-                    .find_partition(partition.topic.name(), partition.number)
-                    .map(|element| element.offset())
-                {
-                    Some(KafkaOffset::Offset(offset)) => Offset(offset),
-                    // Of which nothing is committed yet.
-                    _ => Offset(0),
-                };
-                Ok(Some(partitions.iter().map(|partition| (partition.clone(), Some(offset(partition)))).collect()))
-            }
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => Ok(None),
-            Err(error) => Err(self.broken(&error)),
-        }
+        // Who may see what is open is always answered, so that only open offsets keep the other one waiting.
+        let all = readers.all.consumer.committed_offsets(list.clone(), QUERY_TIMEOUT);
+        let all = all.map_err(|error| self.broken(&error))?;
+        let is_open = match readers.committed.consumer.committed_offsets(list, TOLD_WITHIN) {
+            Ok(_) => false,
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => true,
+            Err(error) => return Err(self.broken(&error)),
+        };
+        let offset =
+            |partition: &Partition| match all.find_partition(partition.topic.name(), partition.number)?.offset() {
+                KafkaOffset::Offset(offset) => Some((partition.clone(), Offset(offset))),
+                _ => None,
+            };
+        Ok(Group { committed: partitions.iter().filter_map(offset).collect(), is_open })
     }
 }
 
-/// Whether anything that is committed reaches beyond the beginning of what this covers.
-fn is_reached(reached: &BTreeMap<Partition, Offset>, (partition, told): &(Partition, Tallied)) -> bool {
-    reached.get(partition).is_some_and(|reached| *reached > told.from)
+/// How the places end that are open.
+struct Fate {
+    committed: Vec<Left>,
+    aborted: Vec<Left>,
 }
 
-/// The offsets that committed tallies say, and those that are to be, of partitions of which the group does not say.
+impl Fate {
+    /// Given for each of them whether it was read again behind it, and how far reaches what is committed.
+    fn of(lost: impl Iterator<Item = (Left, bool)>, mut reached: Reached) -> Self {
+        let lost: Vec<(Left, bool)> = lost.collect();
+        // All that tallies cover was written in one transaction: what is true of one of their partitions is true of all.
+        for (left, is_again) in &lost {
+            if left.open.destination == Destination::Tallies && !is_again && left.is_reached(&reached) {
+                reach(&mut reached, left.covers.iter().map(|(partition, told)| (partition, told.until.offset)));
+            }
+        }
+        let (committed, aborted): (Vec<_>, Vec<_>) =
+            lost.into_iter().partition(|(left, is_again)| !is_again && left.is_reached(&reached));
+        let only = |lost: Vec<(Left, bool)>| lost.into_iter().map(|(left, _)| left).collect();
+        Self { committed: only(committed), aborted: only(aborted) }
+    }
+}
+
+impl Left {
+    /// Whether anything that is committed reaches beyond the beginning of what it covers.
+    fn is_reached(&self, reached: &Reached) -> bool {
+        self.covers.iter().any(|(partition, told)| reached.get(partition).is_some_and(|reached| *reached > told.from))
+    }
+}
+
+fn reach<'a>(reached: &mut Reached, more: impl IntoIterator<Item = (&'a Partition, Offset)>) {
+    for (partition, offset) in more {
+        let reached = reached.entry(partition.clone()).or_insert(offset);
+        *reached = offset.max(*reached);
+    }
+}
+
+/// The offsets that belong to what is committed and that the group has not: those of the tallies that are ended, and those of committed tallies where
+/// offsets are open.
 fn offsets_left(
-    told: &Told,
+    group: &Group,
     counted: BTreeMap<Partition, Tallied>,
-    committed: &[(Open, Vec<(Partition, Tallied)>)],
+    committed: &[Left],
 ) -> BTreeMap<Partition, Committed> {
-    let tallies = committed.iter().filter(|(open, _)| open.destination == Destination::Tallies);
+    let ended = committed.iter().filter(|left| left.open.destination == Destination::Tallies);
+    let counted = counted.into_iter().filter(|_| group.is_open);
     let mut until: BTreeMap<Partition, Committed> = BTreeMap::new();
-    for (partition, told) in counted.into_iter().chain(tallies.flat_map(|(_, covers)| covers.iter().cloned())) {
+    for (partition, told) in counted.chain(ended.flat_map(|left| left.covers.iter().cloned())) {
         let known = until.entry(partition).or_insert_with(|| told.until.clone());
         if known.offset < told.until.offset {
             *known = told.until;
         }
     }
-    until.retain(|partition, _| told.get(partition) == Some(&None));
+    until.retain(|partition, until| group.committed.get(partition).is_none_or(|committed| *committed < until.offset));
     until
 }
 
-/// The record with which a commit ends what is open there.
-fn nothing_more(open: &Open) -> OutputRecord {
-    let number = open.stretch.partition.number;
-    match &open.destination {
-        Destination::Tallies => no_sums(number),
-        destination => no_record(destination.clone(), number),
+impl Open {
+    /// The record with which a transaction ends what is open here.
+    fn nothing(&self) -> OutputRecord {
+        super::left_open::nothing(self.destination.clone(), self.stretch.partition.number)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,6 @@
-//! What is open in a partition of ours, and what of the input it covers.
+//! What a producer left open in a partition of ours, and what of the input that covers.
+//!
+//! Tallies, copies and dead letters say in a header who wrote them, so that nobody takes another's transaction for its own.
 
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
@@ -7,12 +9,14 @@ use super::Role;
 use super::past::{Flow, Past, PastError, Stretch};
 use super::tallied::told;
 use crate::config::Kafka;
-use crate::publish::{DLQ_OFFSET, DLQ_PARTITION, DLQ_TOPIC, Destination, SCORED_OFFSET};
+use crate::publish::{DLQ_OFFSET, DLQ_PARTITION, DLQ_TOPIC, Destination, OUTCOME, SCORED_OFFSET};
 use crate::record::{Offset, Partition, Topic};
 use crate::stream::log::{Committed, Tallied};
 use crate::vectorise::wire::Flush;
 
-/// Behind so many bytes no more is read of what is open.
+/// The header that says the transactional id of who wrote a record.
+pub(super) const PRODUCER: &str = "eddyline-producer";
+/// Behind so many bytes no more is read of a partition.
 const LOOK_THROUGH_BYTES: usize = 64 << 20;
 /// How many offsets are read at first to find the last record of a partition.
 const FIRST_OFFSETS: i64 = 64;
@@ -35,41 +39,65 @@ pub(super) struct Open {
     pub(super) stretch: Stretch,
 }
 
-/// What the first of the open records covers that covers anything; nothing where it was read again behind that, which is done only with what was
-/// aborted.
-pub(super) fn first_covered(all: &Past, open: &Open) -> Result<Vec<(Partition, Tallied)>, PastError> {
-    let mut first: Vec<(Partition, Tallied)> = Vec::new();
-    let (mut is_read_again, mut bytes) = (false, 0);
-    all.read(&open.stretch, |record| {
-        bytes += record.payload_len();
-        let covers = covered(record, &open.destination);
-        if first.is_empty() {
-            first = covers;
-        } else {
-            is_read_again = covers.iter().any(|(partition, told)| {
-                first.iter().any(|(before, lost)| before == partition && told.from < lost.until.offset)
-            });
-        }
-        if is_read_again || bytes > LOOK_THROUGH_BYTES { Flow::Break(()) } else { Flow::Continue(()) }
-    })?;
-    Ok(if is_read_again { Vec::new() } else { first })
+/// The last transaction of a producer in a partition where one is open: this one, or one that has ended behind another's.
+pub(super) struct Left {
+    pub(super) open: Open,
+    /// What its last record covers of the input. Of one that was not written to its end that may be nothing.
+    pub(super) covers: Vec<(Partition, Tallied)>,
+    /// Where that record is.
+    pub(super) last: Offset,
 }
 
-/// Up to which offset of an input partition readers of `<input>.scored` have copies; `None` where there are none.
-pub(super) fn copied_until(readers: &Readers, partition: &Partition) -> Result<Option<Offset>, PastError> {
+/// What this producer left there; `None` where nothing of what may be open is its.
+pub(super) fn left(all: &Past, open: Open, producer: &str) -> Result<Option<Left>, PastError> {
+    let (mut found, mut bytes) = (None, 0);
+    all.read(&open.stretch, |record| {
+        bytes += record.payload_len();
+        if header(record, PRODUCER) == Some(producer) && header(record, OUTCOME) != Some("none") {
+            found = Some((covered(record, &open.destination), Offset(record.offset())));
+        }
+        if bytes > LOOK_THROUGH_BYTES { Flow::Break(()) } else { Flow::Continue(()) }
+    })?;
+    Ok(found.map(|(covers, last)| Left { open, covers, last }))
+}
+
+/// Whether what it covers was read again by another: that is done only with what was aborted.
+pub(super) fn is_read_again(all: &Past, left: &Left) -> Result<bool, PastError> {
+    let partition = &left.open.stretch.partition;
+    let behind = Stretch { from: Offset(left.last.0 + 1), ..all.retained(partition)? };
+    let (mut is_read_again, mut bytes) = (false, 0);
+    all.read(&behind, |record| {
+        bytes += record.payload_len();
+        is_read_again = covered(record, &left.open.destination).iter().any(|(partition, told)| {
+            left.covers.iter().any(|(before, lost)| before == partition && told.from < lost.until.offset)
+        });
+        if is_read_again || bytes > LOOK_THROUGH_BYTES { Flow::Break(()) } else { Flow::Continue(()) }
+    })?;
+    Ok(is_read_again)
+}
+
+/// Up to which offset of an input partition readers of `<input>.scored` have copies that this producer wrote, as far as that is found with little effort.
+pub(super) fn copied_until(
+    committed: &Past,
+    partition: &Partition,
+    producer: &str,
+) -> Result<Option<Offset>, PastError> {
     let destination = Destination::Scored(partition.topic.clone());
-    let copies = match readers.committed.partitions(&format!("{}.scored", partition.topic.name())) {
+    let copies = match committed.partitions(&format!("{}.scored", partition.topic.name())) {
         Ok(copies) => copies.into_iter().find(|copies| copies.number == partition.number),
         Err(PastError::NoTopic(_)) => None,
         Err(error) => return Err(error),
     };
     let Some(copies) = copies else { return Ok(None) };
-    let there = readers.committed.retained(&copies)?;
-    let (mut to, mut length, mut last) = (there.to, FIRST_OFFSETS, None);
-    while last.is_none() && to > there.from {
+    let there = committed.retained(&copies)?;
+    let (mut to, mut length, mut last, mut bytes) = (there.to, FIRST_OFFSETS, None, 0);
+    while last.is_none() && to > there.from && bytes < LOOK_THROUGH_BYTES {
         let from = Offset(there.from.0.max(to.0 - length));
-        readers.committed.read(&Stretch { partition: copies.clone(), from, to }, |record| {
-            last = covered(record, &destination).pop().map(|(_, told)| told.until.offset).or(last);
+        committed.read(&Stretch { partition: copies.clone(), from, to }, |record| {
+            bytes += record.payload_len();
+            if header(record, PRODUCER) == Some(producer) {
+                last = covered(record, &destination).pop().map(|(_, told)| told.until.offset).or(last);
+            }
             Flow::Continue(())
         })?;
         (to, length) = (from, length * 2);

@@ -13,11 +13,12 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::commit::topic_of;
 use super::deliveries::Deliveries;
+use super::open::PRODUCER;
 use super::refusal::missing_right;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
 use crate::ops::Stop;
-use crate::publish::OutputRecord;
+use crate::publish::{Destination, OutputRecord};
 use crate::stream::commit::Failure;
 
 /// After this time the broker ends a transaction.
@@ -39,6 +40,7 @@ pub(super) struct Transactions {
     producer: Arc<ThreadedProducer<Deliveries>>,
     kafka: Kafka,
     role: Role,
+    name: String,
     stop: Stop,
     /// When the last transaction began.
     begun_at: Cell<Instant>,
@@ -55,9 +57,14 @@ impl Transactions {
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
                 Ok(()) => {
-                    let (kafka, role, stop) = (kafka.clone(), role.clone(), stop.clone());
-                    let producer = Arc::new(producer);
-                    return Ok(Self { producer, kafka, role, stop, begun_at: Cell::new(Instant::now()) });
+                    return Ok(Self {
+                        producer: Arc::new(producer),
+                        kafka: kafka.clone(),
+                        name: role.transactional_id(),
+                        role: role.clone(),
+                        stop: stop.clone(),
+                        begun_at: Cell::new(Instant::now()),
+                    });
                 }
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && started.elapsed() < RETRY_FOR * 3 && !stop.is_requested() =>
@@ -83,7 +90,6 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
-        self.begun_at.set(Instant::now());
         self.send_once(outputs, offsets, group).map_err(|failure| self.judged(failure))
     }
 
@@ -104,7 +110,16 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
+        self.begin()?;
         self.deliver(outputs, |output| topic_of(&self.kafka, &output.destination))?;
+        self.commit_offsets(offsets, group)
+    }
+
+    fn commit_offsets(
+        &self,
+        offsets: &TopicPartitionList,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), Failure> {
         let group = group().ok_or_else(|| Failure::NotAMember("not a member of the group now".to_owned()))?;
         let read: BTreeSet<String> = offsets.elements().iter().map(|element| element.topic().to_owned()).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
@@ -136,17 +151,30 @@ impl Transactions {
 
     /// What is to be done about a failure, given that somebody may have taken the name over.
     fn judged(&self, failure: Failure) -> Failure {
-        if self.is_fenced() {
-            Failure::Fenced(format!("{} is used by another producer", self.role.transactional_id()))
-        } else {
-            failure
+        if self.is_fenced() { Failure::Fenced(format!("{} is used by another producer", self.name)) } else { failure }
+    }
+
+    /// Sends everything in one transaction, the offsets first, if there are any: where the group refuses them no record was written, so that an abort ends
+    /// nothing beside it.
+    pub(super) fn send_offsets_first(
+        &self,
+        outputs: &[OutputRecord],
+        offsets: &TopicPartitionList,
+        group: impl Fn() -> Option<ConsumerGroupMetadata>,
+    ) -> Result<(), Failure> {
+        self.begin()?;
+        if offsets.count() > 0 {
+            self.commit_offsets(offsets, group)?;
         }
+        self.deliver(outputs, |output| topic_of(&self.kafka, &output.destination))?;
+        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
     }
 
     /// Sends everything in one transaction that commits no offsets.
     pub(super) fn send_alone(&self, outputs: &[OutputRecord], topic: &str) -> Result<(), Failure> {
         let sent = self
-            .deliver(outputs, |_| topic.to_owned())
+            .begin()
+            .and_then(|()| self.deliver(outputs, |_| topic.to_owned()))
             .and_then(|()| self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT)));
         if sent.is_err() {
             self.abort()?;
@@ -162,7 +190,6 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
-        self.begun_at.set(Instant::now());
         let filled = self.fill(outputs, offsets, group);
         self.abort().and(filled)
     }
@@ -173,9 +200,13 @@ impl Transactions {
         Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
     }
 
-    /// Begins a transaction and waits until the outputs are delivered in it.
+    fn begin(&self) -> Result<(), Failure> {
+        self.begun_at.set(Instant::now());
+        self.producer.begin_transaction().map_err(|error| Failure::Doubt(format!("begin: {}", describe(&error))))
+    }
+
+    /// Waits until the outputs are delivered.
     fn deliver(&self, outputs: &[OutputRecord], topic_of: impl Fn(&OutputRecord) -> String) -> Result<(), Failure> {
-        self.producer.begin_transaction().map_err(|error| Failure::Doubt(format!("begin: {}", describe(&error))))?;
         for output in outputs {
             self.write(output, &topic_of(output))?;
         }
@@ -197,12 +228,7 @@ impl Transactions {
         record.payload = output.value.as_deref();
         record.partition = output.partition;
         record.timestamp = output.timestamp_ms;
-        if !output.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(output.headers.len());
-            record.headers = Some(output.headers.iter().fold(headers, |headers, header| {
-                headers.insert(Header { key: &header.name, value: header.value.as_deref() })
-            }));
-        }
+        record.headers = self.headers(output);
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -216,6 +242,22 @@ impl Transactions {
                 Err((error, _)) => return Err(Failure::Abort(format!("send to {topic}: {}", describe(&error)))),
             }
         }
+    }
+
+    /// Its own, and where the input is passed on who does that. What is published does not say: it is the same whoever writes it.
+    fn headers(&self, output: &OutputRecord) -> Option<OwnedHeaders> {
+        let says_producer =
+            matches!(output.destination, Destination::Tallies | Destination::Scored(_) | Destination::DeadLetters);
+        let count = output.headers.len() + usize::from(says_producer);
+        if count == 0 {
+            return None;
+        }
+        let mut headers = OwnedHeaders::new_with_capacity(count);
+        for header in &output.headers {
+            headers = headers.insert(Header { key: &header.name, value: header.value.as_deref() });
+        }
+        let producer = Header { key: PRODUCER, value: Some(self.name.as_str()) };
+        Some(if says_producer { headers.insert(producer) } else { headers })
     }
 
     fn undeliverable(&self, code: RDKafkaErrorCode, topic: &str, outputs: &[OutputRecord]) -> Failure {
@@ -289,61 +331,4 @@ impl Transactions {
 }
 
 #[cfg(test)]
-mod tests {
-    use rdkafka::consumer::{BaseConsumer, Consumer};
-    use rdkafka::mocking::{MockCluster, MockCoordinator};
-    use rdkafka::topic_partition_list::Offset;
-
-    use super::*;
-    use crate::publish::Destination;
-
-    /// Two brokers, the first of which keeps the transactions of this role and the second its group.
-    fn cluster() -> (MockCluster<'static, rdkafka::producer::DefaultProducerContext>, Kafka, Role) {
-        let cluster = MockCluster::new(2).unwrap();
-        let kafka = Kafka {
-            brokers: cluster.bootstrap_servers(),
-            group: "logs".to_owned(),
-            instance: "a".to_owned(),
-            prefix: "eddyline.".to_owned(),
-            properties: std::collections::BTreeMap::new(),
-        };
-        let role = Role::observer(&kafka, 0);
-        cluster.create_topic("in", 1, 1).unwrap();
-        cluster.coordinator(MockCoordinator::Transaction(role.transactional_id()), 1).unwrap();
-        cluster.coordinator(MockCoordinator::Group(role.group.clone()), 2).unwrap();
-        (cluster, kafka, role)
-    }
-
-    /// Without a thread of its own the call would wait for as long as the coordinator is away.
-    #[test]
-    fn a_coordinator_that_goes_away_in_a_transaction_leaves_it_in_doubt() {
-        let (cluster, kafka, role) = cluster();
-        let consumer: BaseConsumer = client::reader(&kafka, &role).create().unwrap();
-        let transactions = Transactions::begin_life(&kafka, &role, &Stop::default()).unwrap();
-        cluster.broker_down(2).unwrap();
-
-        let mut offsets = TopicPartitionList::new();
-        offsets.add_partition_offset("in", 0, Offset::Offset(7)).unwrap();
-        let ended = transactions.send(&[], &offsets, || consumer.group_metadata());
-        assert!(matches!(ended, Err(Failure::Doubt(_) | Failure::Abort(_))), "{ended:?}");
-    }
-
-    /// A new one after each transaction would take longer than the transaction.
-    #[test]
-    fn a_producer_whose_brokers_stay_is_kept() {
-        let (_cluster, kafka, role) = cluster();
-        let transactions = Transactions::begin_life(&kafka, &role, &Stop::default()).unwrap();
-        let output = OutputRecord {
-            destination: Destination::Tallies,
-            partition: Some(0),
-            key: None,
-            value: Some(b"value".to_vec()),
-            headers: Vec::new(),
-            timestamp_ms: None,
-        };
-        for _ in 0..3 {
-            transactions.send_alone(std::slice::from_ref(&output), "in").unwrap();
-            assert!(!transactions.may_have_stragglers());
-        }
-    }
-}
+mod tests;

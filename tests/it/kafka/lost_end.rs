@@ -16,6 +16,7 @@ use crate::support::proxy::{Api, Side};
 use crate::support::{eventually, ledger};
 
 const LIMIT: Duration = Duration::from_secs(60);
+const LOST: &str = "the end of our last transaction may be lost";
 /// Who verifies transactions takes no records of one whose partitions it does not know.
 const UNVERIFIED: &str = "transaction.partition.verification.enable=false";
 
@@ -27,7 +28,7 @@ fn a_lost_transaction_is_ended_whole_by_who_reads_elsewhere_now() {
     (scene.setup, scene.through) = (scored(&scene.setup), scored(&scene.through));
     let Scene { client, setup, through, .. } = &scene;
     let mut a = through.start("a");
-    a.wait_until_ready();
+    reading(setup, &a, 2);
     let mut b = setup.start("b");
     reading(setup, &b, 1);
     let before = reading(setup, &a, 1);
@@ -45,6 +46,7 @@ fn a_lost_transaction_is_ended_whole_by_who_reads_elsewhere_now() {
     ledger::assert_all_tallied(client, setup);
     assert!(a.stop().success());
     assert!(b.stop().success());
+    assert!(a.log().contains(LOST), "{}", a.log());
     ledger::assert_no_open_transaction(client, setup);
     ledger::assert_scored_once(client, setup);
 }
@@ -70,7 +72,7 @@ fn what_lost_its_end_in_some_partitions_is_committed_in_the_others() {
         setup.wait_until_judged(client, LIMIT);
         ledger::assert_all_tallied(client, setup);
         assert!(a.stop().success());
-        assert!(a.log().contains("a transaction of which the end was lost"), "{ended}: {}", a.log());
+        assert!(a.log().contains(LOST), "{ended}: {}", a.log());
         ledger::assert_no_open_transaction(client, setup);
         ledger::assert_scored_once(client, setup);
         let scored = client.read(&format!("{}.scored", setup.topic), Isolation::Committed);
@@ -99,7 +101,10 @@ fn reading(setup: &Setup, instance: &Instance, count: usize) -> Vec<(String, i32
 fn lose_an_end(Scene { network, client, setup, .. }: &Scene, instance: &mut Instance) {
     setup.wait_until_observed(client, LIMIT);
     let observer = observer(setup);
+    // Of the one that this ends they are known already.
+    let before = network.catch(Api::EndTransaction, Side::Late, observer.as_bytes(), LIMIT).expect("an end");
     let _unknowing = network.keep_unknowing(observer.as_bytes());
+    drop(before);
     let end = network.catch(Api::EndTransaction, Side::Request, observer.as_bytes(), LIMIT).expect("an end");
     instance.kill();
     drop(end);
