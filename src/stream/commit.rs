@@ -228,7 +228,7 @@ fn recover<C: Connection>(
 }
 
 /// Around each transaction: brokers are to refuse what is still on its way, and where they lost the end of the last one when the connection broke, this one,
-/// which may be of other partitions, would end it in part. (Who stops sends no other.)
+/// which may be of other partitions, would end it in part. (Who stops sends this one only.)
 fn outrun_stragglers<C: Connection>(connection: &mut C) -> Result<(), CommitError> {
     if connection.may_have_stragglers() && !connection.is_stopping() { connection.renew() } else { Ok(()) }
 }

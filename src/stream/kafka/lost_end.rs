@@ -2,9 +2,10 @@
 //!
 //! How ends are lost is said in [`super::left_open`]. The next transaction of that producer ends the lost one in all partitions that both wrote to, and
 //! in no others. A member that reads other partitions when it comes back ends it so in the tallies and in the group, and leaves it open for ever in
-//! `<input>.scored`, where its readers stand still (seen on Kafka 4.3.1: a commit without a marker in any of its partitions). So before it sends
-//! anything it looks where transactions stay open that it wrote. None of these is on its way, for it began its life by ending them. In each place it
-//! ends what stays open as the rest of it ended:
+//! `<input>.scored`, where its readers stand still (seen on Kafka 4.3.1: a commit without a marker in any of its partitions); and one that reads nothing
+//! when it comes back sends nothing, so that nobody is ever told what is committed. So before it sends anything, and when it has nothing to send, it
+//! looks where transactions stay open that it wrote, and whether the group tells of its offsets. None of its own is on its way, for it began its life by
+//! ending it. In each place it ends what stays open as the rest of it ended:
 //!
 //! * It is committed, where anything that is committed reaches beyond its beginning: tallies, offsets of the group, or its copies in `<input>.scored`.
 //! * It is aborted where nothing does, or where others read again what it covers; whoever reads its records now reads them again.
@@ -14,10 +15,11 @@
 //!
 //! # Limits
 //!
-//! Messages of a judge do not say what they cover. Where some stay open and the group is not told of its offsets, everything is aborted and published
-//! again, also what got its end; where the group is told, they stay as they are, and [`super::HeldOpen`] tells. What is open in the group alone is not
-//! looked for here. A commit that fails between its first record and its end is an abort, and then what it was to end is lost. Where others hold a
-//! partition open in front of ours for ever, ours is ended each time, whether it was open or not.
+//! * Messages of a judge do not say what they cover. Where the group is not told of its offsets, everything is aborted and published again, also messages
+//!   that got their end; where the group is told, they stay as they are, and [`super::HeldOpen`] tells.
+//! * A commit that fails between its first record and its end is an abort, and what it was to end with that is lost. Tallies and offsets go first.
+//! * Who was put out and writes what it read all the same, though it cannot commit it, seems to read again what was committed.
+//! * Where others hold a partition open in front of ours, ours is ended, whether it was open or not. Where a place does not answer it is passed over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,36 +30,30 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
 
 use super::commit::topic_of;
+use super::fate::{Fate, Group, Reached, reach};
+use super::left_open::nothing;
 use super::log::{KafkaLog, QUERY_TIMEOUT};
-use super::open::{Left, Open, Readers, copied_until, is_read_again, left};
+use super::open::{Left, Open, Readers, copied_until, is_read_again, last_of, left};
 use super::past::PastError;
-use super::tallied::broken;
+use super::producer::TRANSACTION_TIMEOUT;
 use crate::publish::{Destination, OutputRecord};
 use crate::record::{Offset, Partition};
-use crate::stream::log::{CommitError, Committed, Tallied};
+use crate::stream::log::{CommitError, Committed};
 
 /// How long the transactions of others are waited for. They take some milliseconds; that of a member that was killed ends when it comes back.
 const OTHERS_TAKE: Duration = Duration::from_secs(5);
 /// How often it is asked whether they have ended.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
-/// Within this time a group whose coordinator is there says what is committed, where nothing is open.
+/// Within this time a group whose coordinator is there says what is committed, where nothing is open of these partitions.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
-
-/// How far something reaches in partitions of the input: the next offset.
-type Reached = BTreeMap<Partition, Offset>;
-
-/// What the group says.
-struct Group {
-    /// What it has committed, whatever is open.
-    committed: Reached,
-    /// Whether offsets are open beside that.
-    is_open: bool,
-}
+/// The same where others may have been killed that hold some of them open: brokers end these after their time, which they look at every ten seconds.
+const TOLD_AFTER_OTHERS_WITHIN: Duration = Duration::from_secs(TRANSACTION_TIMEOUT.as_secs() + 12);
 
 impl KafkaLog {
-    /// Ends what a forerunner of our producer left open. Returns whether some of it was aborted, so that it has to be read again.
+    /// Ends what a forerunner of our producer left open. Returns whether something was aborted that we know to be committed, so that what was read since
+    /// has to be read again.
     ///
-    /// O(partitions that a member of this role writes to), in questions to the brokers; where something is open it waits for some seconds.
+    /// O(partitions of the topics that members of this role write to), in questions to the brokers; where something is open it waits for some seconds.
     ///
     /// # Errors
     /// Where the brokers do not say, or what is open cannot be ended.
@@ -65,12 +61,11 @@ impl KafkaLog {
         if self.has_looked_back {
             return Ok(false);
         }
-        let readers = Readers::open(&self.kafka, &self.role).map_err(broken)?;
+        let readers = Readers::open(&self.kafka, &self.role).map_err(unknown)?;
         let open = self.open_for_long(&readers)?;
-        let is_aborted = match (open.is_empty(), self.role.reads_anew) {
-            (true, _) => false,
-            (false, true) => self.end_lost_copies(&readers, open)?,
-            (false, false) => self.end_lost_messages(&readers, &open)?,
+        let is_aborted = match self.role.reads_anew {
+            true => self.end_lost_copies(&readers, open)?,
+            false => self.end_lost_messages(&readers, &open)?,
         };
         self.has_looked_back = true;
         Ok(is_aborted)
@@ -80,178 +75,232 @@ impl KafkaLog {
     fn open_for_long(&self, readers: &Readers) -> Result<Vec<Open>, CommitError> {
         let mut open = Vec::new();
         for destination in self.destinations() {
+            let is_tallies = destination == Destination::Tallies;
             // A judge's tallies are in the middle of the observers'.
-            if destination == Destination::Tallies && !self.role.reads_anew {
+            if is_tallies && !self.role.reads_anew {
                 continue;
             }
-            match readers.committed.partitions(&topic_of(&self.kafka, &destination)) {
-                Ok(partitions) => {
-                    for partition in partitions {
-                        let stretch = readers.all.retained(&partition).map_err(broken)?;
-                        open.push(Open { destination: destination.clone(), stretch });
-                    }
+            let partitions = match readers.committed.partitions(&topic_of(&self.kafka, &destination)) {
+                Err(error) if is_tallies => return Err(unknown(error)),
+                partitions => partitions.unwrap_or_default(),
+            };
+            for partition in partitions {
+                match readers.all.retained(&partition) {
+                    Err(error) if is_tallies => return Err(unknown(error)),
+                    Err(error) => pass_over(&partition, &error),
+                    Ok(stretch) => open.push(Open { destination: destination.clone(), stretch }),
                 }
-                Err(PastError::NoTopic(_)) if matches!(destination, Destination::Scored(_)) => {}
-                Err(error) => return Err(broken(error)),
             }
         }
         let started = Instant::now();
         loop {
             for Open { stretch, .. } in &mut open {
-                stretch.from = readers.committed.retained(&stretch.partition).map_err(broken)?.to;
+                match readers.committed.retained(&stretch.partition) {
+                    Ok(committed) => stretch.from = committed.to,
+                    Err(error) => {
+                        pass_over(&stretch.partition, &error);
+                        stretch.from = stretch.to;
+                    }
+                }
             }
             open.retain(|open| open.stretch.from < open.stretch.to);
             if open.is_empty() || started.elapsed() >= OTHERS_TAKE {
                 return Ok(open);
             }
-            if self.stop.is_requested() {
-                return Err(CommitError::Broken("asked to stop before it was known what is open".to_owned()));
-            }
+            self.go_on()?;
             std::thread::sleep(LOOKS_EVERY);
         }
     }
 
     fn end_lost_copies(&self, readers: &Readers, open: Vec<Open>) -> Result<bool, CommitError> {
         let producer = self.role.transactional_id();
+        let mut last = Vec::new();
+        for partition in readers.all.partitions(&topic_of(&self.kafka, &Destination::Tallies)).map_err(unknown)? {
+            last.extend(last_of(&readers.all, &partition, &producer).map_err(unknown)?);
+        }
         let mut lost = Vec::new();
         for open in open {
-            lost.extend(left(&readers.all, open, &producer).map_err(broken)?);
+            self.go_on()?;
+            let partition = open.stretch.partition.clone();
+            match left(&readers.all, open, &producer) {
+                Ok(left) => lost.extend(left),
+                Err(error) => pass_over(&partition, &error),
+            }
         }
-        let mut covered: Vec<Partition> =
-            lost.iter().flat_map(|left| &left.covers).map(|(partition, _)| partition.clone()).collect();
-        covered.sort();
-        covered.dedup();
-        let group = self.group(readers, &covered)?;
-        let counted = self.tallied(&covered, true)?;
-        let mut reached = group.committed.clone();
-        reach(&mut reached, counted.iter().map(|(partition, told)| (partition, told.until.offset)));
-        for partition in &covered {
-            let copied = copied_until(&readers.committed, partition, &producer).map_err(broken)?;
-            reach(&mut reached, copied.map(|offset| (partition, offset)));
+        let group = self.group_of(readers, lost.iter().chain(&last))?;
+        if lost.is_empty() && group.is_open {
+            // Tallies and copies have ended, and the offsets beside them have not.
+            lost = last;
         }
-        // Asked last: what was read again is in the evidence.
-        let mut is_again = Vec::with_capacity(lost.len());
-        for left in &lost {
-            is_again.push(is_read_again(&readers.all, left).map_err(broken)?);
-        }
-        let Fate { committed, aborted } = Fate::of(lost.into_iter().zip(is_again), reached);
-        if committed.is_empty() && aborted.is_empty() {
+        if lost.is_empty() {
             return Ok(false);
         }
+        let covered = covered(lost.iter());
+        let counted = self.tallied(&covered, true)?;
+        let reached = self.reached(readers, &lost, &group, counted.iter().map(|(of, told)| (of, told.until.offset)))?;
+        let mut fates = Vec::with_capacity(lost.len());
+        for left in lost {
+            self.go_on()?;
+            // Asked last: what was read again is in the evidence.
+            let is_again = is_read_again(&readers.all, &left).map_err(unknown)?;
+            fates.push((left, is_again));
+        }
+        let fate = Fate::of(fates, reached);
+        let (commits, aborts) = (fate.committed.len(), fate.aborted.len());
         warn!(
-            commits = committed.len(),
-            aborts = aborted.len(),
-            "the end of our last transaction may be lost in some partitions: ending it with another one"
+            commits,
+            aborts, "the end of our last transaction may be lost in some partitions: ending it with another one"
         );
-        if !committed.is_empty() {
-            let until = offsets_left(&group, counted, &committed);
-            self.commit_more(&committed.iter().map(|left| left.open.nothing()).collect::<Vec<_>>(), &until)?;
+        let (tallies, copies): (Vec<OutputRecord>, Vec<_>) = fate
+            .committed
+            .iter()
+            .map(|left| left.open.nothing())
+            .partition(|output| output.destination == Destination::Tallies);
+        // What fails with the first loses nothing but copies.
+        let mut until = fate.offsets_left(&group, &counted);
+        // Another's topic now, or nobody's.
+        until.retain(|partition, _| self.topics.iter().any(|topic| topic == partition.topic.name()));
+        for (outputs, until) in [(tallies, until), (copies, BTreeMap::new())] {
+            if !outputs.is_empty() || !until.is_empty() {
+                self.commit_more(&outputs, &until)?;
+            }
         }
-        if !aborted.is_empty() {
-            self.abort_again(&aborted.iter().map(|left| left.open.nothing()).collect::<Vec<_>>())?;
+        if !fate.aborted.is_empty() {
+            self.abort_again(&fate.aborted.iter().map(|left| left.open.nothing()).collect::<Vec<_>>())?;
         }
-        // What covers nothing nobody went on behind.
-        Ok(aborted.iter().any(|left| !left.covers.is_empty()))
+        let known =
+            self.known.iter().filter_map(|(partition, known)| Some((partition.clone(), known.as_ref()?.offset)));
+        let known: Reached = known.collect();
+        Ok(fate.aborted.iter().any(|left| left.is_reached(&known)))
+    }
+
+    /// How far reaches what is committed in the partitions that these cover; copies are looked for only where nothing else is beyond the beginning.
+    fn reached<'a>(
+        &self,
+        readers: &Readers,
+        lost: &[Left],
+        group: &Group,
+        counted: impl Iterator<Item = (&'a Partition, Offset)>,
+    ) -> Result<Reached, CommitError> {
+        let mut reached = group.committed.clone();
+        reach(&mut reached, counted);
+        for (partition, told) in lost.iter().flat_map(|left| &left.covers) {
+            if reached.get(partition).is_some_and(|reached| *reached > told.from) {
+                continue;
+            }
+            self.go_on()?;
+            match copied_until(&readers.committed, partition, &self.role.transactional_id()) {
+                Ok(copied) => reach(&mut reached, copied.map(|offset| (partition, offset))),
+                Err(error) => pass_over(partition, &error),
+            }
+        }
+        Ok(reached)
     }
 
     fn end_lost_messages(&self, readers: &Readers, open: &[Open]) -> Result<bool, CommitError> {
-        let tallies = readers.committed.partitions(&topic_of(&self.kafka, &Destination::Tallies)).map_err(broken)?;
-        if !self.group(readers, &tallies)?.is_open {
+        let tallies = readers.committed.partitions(&topic_of(&self.kafka, &Destination::Tallies)).map_err(unknown)?;
+        let committed = self.committed_anyway(readers, &tallies)?;
+        if !self.is_open(readers, &tallies, TOLD_AFTER_OTHERS_WITHIN)? {
+            return Ok(false);
+        }
+        let group = Group { committed, is_open: true };
+        let lacks = |(partition, known): (&Partition, &Option<Committed>)| {
+            known.as_ref().is_some_and(|known| group.lacks(partition, known))
+        };
+        // Of what was before our first assignment nobody knows.
+        let is_behind = self.known.iter().any(lacks);
+        if !is_behind && !self.known.is_empty() {
             return Ok(false);
         }
         warn!("the end of our last transaction may be lost in some partitions: aborting it with another one");
         self.abort_again(&open.iter().map(Open::nothing).collect::<Vec<_>>())?;
-        Ok(true)
+        Ok(is_behind)
     }
 
-    fn group(&self, readers: &Readers, partitions: &[Partition]) -> Result<Group, CommitError> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(partition.topic.name(), partition.number);
-        }
+    /// What the group says of the partitions that these cover.
+    fn group_of<'a>(
+        &self,
+        readers: &Readers,
+        left: impl Iterator<Item = &'a Left> + Clone,
+    ) -> Result<Group, CommitError> {
+        let mut group = Group { committed: self.committed_anyway(readers, &covered(left.clone()))?, is_open: false };
+        let lacks = |(partition, told): &&(Partition, _)| group.lacks(partition, told);
+        let covers =
+            left.flat_map(|left| &left.covers).map(|(partition, told)| (partition.clone(), told.until.clone()));
+        let covers: Vec<(Partition, Committed)> = covers.collect();
+        let lacking: Vec<Partition> = covers.iter().filter(lacks).map(|(partition, _)| partition.clone()).collect();
+        group.is_open = self.is_open(readers, &lacking, TOLD_WITHIN)?;
+        Ok(group)
+    }
+
+    /// What the group has committed, whatever is open: who may see that is always answered.
+    fn committed_anyway(&self, readers: &Readers, partitions: &[Partition]) -> Result<Reached, CommitError> {
         if partitions.is_empty() {
-            return Ok(Group { committed: Reached::new(), is_open: false });
+            return Ok(Reached::new());
         }
-        // Who may see what is open is always answered, so that only open offsets keep the other one waiting.
-        let all = readers.all.consumer.committed_offsets(list.clone(), QUERY_TIMEOUT);
-        let all = all.map_err(|error| self.broken(&error))?;
-        let is_open = match readers.committed.consumer.committed_offsets(list, TOLD_WITHIN) {
-            Ok(_) => false,
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => true,
-            Err(error) => return Err(self.broken(&error)),
-        };
+        let answer = readers.all.consumer.committed_offsets(listed(partitions), QUERY_TIMEOUT);
+        let answer = answer.map_err(|error| self.broken(&error))?;
         let offset =
-            |partition: &Partition| match all.find_partition(partition.topic.name(), partition.number)?.offset() {
+            |partition: &Partition| match answer.find_partition(partition.topic.name(), partition.number)?.offset() {
                 KafkaOffset::Offset(offset) => Some((partition.clone(), Offset(offset))),
                 _ => None,
             };
-        Ok(Group { committed: partitions.iter().filter_map(offset).collect(), is_open })
+        Ok(partitions.iter().filter_map(offset).collect())
     }
-}
 
-/// How the places end that are open.
-struct Fate {
-    committed: Vec<Left>,
-    aborted: Vec<Left>,
-}
-
-impl Fate {
-    /// Given for each of them whether it was read again behind it, and how far reaches what is committed.
-    fn of(lost: impl Iterator<Item = (Left, bool)>, mut reached: Reached) -> Self {
-        let lost: Vec<(Left, bool)> = lost.collect();
-        // All that tallies cover was written in one transaction: what is true of one of their partitions is true of all.
-        for (left, is_again) in &lost {
-            if left.open.destination == Destination::Tallies && !is_again && left.is_reached(&reached) {
-                reach(&mut reached, left.covers.iter().map(|(partition, told)| (partition, told.until.offset)));
+    /// Whether offsets of some of these are open for longer than this.
+    fn is_open(&self, readers: &Readers, partitions: &[Partition], limit: Duration) -> Result<bool, CommitError> {
+        if partitions.is_empty() {
+            return Ok(false);
+        }
+        match readers.committed.consumer.committed_offsets(listed(partitions), limit) {
+            Ok(_) => Ok(false),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut) => {
+                // Not where nobody is told anything.
+                self.committed_anyway(readers, partitions).map(|_| true)
             }
-        }
-        let (committed, aborted): (Vec<_>, Vec<_>) =
-            lost.into_iter().partition(|(left, is_again)| !is_again && left.is_reached(&reached));
-        let only = |lost: Vec<(Left, bool)>| lost.into_iter().map(|(left, _)| left).collect();
-        Self { committed: only(committed), aborted: only(aborted) }
-    }
-}
-
-impl Left {
-    /// Whether anything that is committed reaches beyond the beginning of what it covers.
-    fn is_reached(&self, reached: &Reached) -> bool {
-        self.covers.iter().any(|(partition, told)| reached.get(partition).is_some_and(|reached| *reached > told.from))
-    }
-}
-
-fn reach<'a>(reached: &mut Reached, more: impl IntoIterator<Item = (&'a Partition, Offset)>) {
-    for (partition, offset) in more {
-        let reached = reached.entry(partition.clone()).or_insert(offset);
-        *reached = offset.max(*reached);
-    }
-}
-
-/// The offsets that belong to what is committed and that the group has not: those of the tallies that are ended, and those of committed tallies where
-/// offsets are open.
-fn offsets_left(
-    group: &Group,
-    counted: BTreeMap<Partition, Tallied>,
-    committed: &[Left],
-) -> BTreeMap<Partition, Committed> {
-    let ended = committed.iter().filter(|left| left.open.destination == Destination::Tallies);
-    let counted = counted.into_iter().filter(|_| group.is_open);
-    let mut until: BTreeMap<Partition, Committed> = BTreeMap::new();
-    for (partition, told) in counted.chain(ended.flat_map(|left| left.covers.iter().cloned())) {
-        let known = until.entry(partition).or_insert_with(|| told.until.clone());
-        if known.offset < told.until.offset {
-            *known = told.until;
+            Err(error) => Err(self.broken(&error)),
         }
     }
-    until.retain(|partition, until| group.committed.get(partition).is_none_or(|committed| *committed < until.offset));
-    until
+
+    fn go_on(&self) -> Result<(), CommitError> {
+        if self.stop.is_requested() {
+            return Err(CommitError::Broken("asked to stop before it was known what is open".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The partitions of the input that these cover.
+fn covered<'a>(left: impl Iterator<Item = &'a Left>) -> Vec<Partition> {
+    let mut covered: Vec<Partition> =
+        left.flat_map(|left| &left.covers).map(|(partition, _)| partition.clone()).collect();
+    covered.sort();
+    covered.dedup();
+    covered
+}
+
+fn listed(partitions: &[Partition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(partition.topic.name(), partition.number);
+    }
+    list
 }
 
 impl Open {
     /// The record with which a transaction ends what is open here.
     fn nothing(&self) -> OutputRecord {
-        super::left_open::nothing(self.destination.clone(), self.stretch.partition.number)
+        nothing(self.destination.clone(), self.stretch.partition.number)
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// What stays open there is told of elsewhere.
+fn pass_over(partition: &Partition, error: &PastError) {
+    warn!(%partition, %error, "not looked whether our last transaction is open here");
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unknown(error: PastError) -> CommitError {
+    CommitError::Broken(format!("looking for what our last transaction left open: {error}"))
+}

@@ -5,6 +5,7 @@ mod client;
 mod commit;
 mod consumer;
 mod deliveries;
+mod fate;
 mod held_open;
 pub mod inspect;
 mod left_open;

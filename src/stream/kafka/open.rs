@@ -7,7 +7,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 
 use super::Role;
 use super::past::{Flow, Past, PastError, Stretch};
-use super::tallied::told;
+use super::tallied::{LOOK_BACK_OFFSETS, told};
 use crate::config::Kafka;
 use crate::publish::{DLQ_OFFSET, DLQ_PARTITION, DLQ_TOPIC, Destination, OUTCOME, SCORED_OFFSET};
 use crate::record::{Offset, Partition, Topic};
@@ -59,6 +59,22 @@ pub(super) fn left(all: &Past, open: Open, producer: &str) -> Result<Option<Left
         if bytes > LOOK_THROUGH_BYTES { Flow::Break(()) } else { Flow::Continue(()) }
     })?;
     Ok(found.map(|(covers, last)| Left { open, covers, last }))
+}
+
+/// The last transaction of this producer in a partition of the tallies, whether it is open or not; `None` where it is not found with little effort.
+pub(super) fn last_of(all: &Past, tallies: &Partition, producer: &str) -> Result<Option<Left>, PastError> {
+    let there = all.retained(tallies)?;
+    let (mut to, mut length) = (there.to, FIRST_OFFSETS);
+    while to > there.from && there.to.0 - to.0 < LOOK_BACK_OFFSETS {
+        let from = Offset(there.from.0.max(to.0 - length));
+        let stretch = Stretch { partition: tallies.clone(), from, to };
+        let found = left(all, Open { destination: Destination::Tallies, stretch }, producer)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        (to, length) = (from, length * 2);
+    }
+    Ok(None)
 }
 
 /// Whether what it covers was read again by another: that is done only with what was aborted.

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::log::QUERY_TIMEOUT;
-use super::retained::first_since;
+use super::retained::{first_since, while_passing};
 use super::{Role, client, describe};
 use crate::config::Kafka;
 use crate::record::{Offset, Partition, Topic};
@@ -112,7 +112,8 @@ impl Past {
     /// # Errors
     /// Where nobody answers.
     pub fn retained(&self, partition: &Partition) -> Result<Stretch, PastError> {
-        let (first, end) = self.consumer.fetch_watermarks(partition.topic.name(), partition.number, QUERY_TIMEOUT)?;
+        let (topic, number) = (partition.topic.name(), partition.number);
+        let (first, end) = while_passing(|| self.consumer.fetch_watermarks(topic, number, QUERY_TIMEOUT))?;
         Ok(Stretch { partition: partition.clone(), from: Offset(first), to: Offset(end) })
     }
 
@@ -203,8 +204,10 @@ impl<'a> Wait<'a> {
     /// A broker that is away for a moment comes back.
     pub(super) fn after(&mut self, error: KafkaError) -> Result<(), PastError> {
         self.reason = describe(&error);
+        let is_denied = error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed);
         match error {
             KafkaError::MessageConsumptionFatal(_) => Err(error.into()),
+            _ if is_denied => Err(error.into()),
             _ => self.longer(),
         }
     }

@@ -154,8 +154,8 @@ impl Transactions {
         if self.is_fenced() { Failure::Fenced(format!("{} is used by another producer", self.name)) } else { failure }
     }
 
-    /// Sends everything in one transaction, the offsets first, if there are any: where the group refuses them no record was written, so that an abort ends
-    /// nothing beside it.
+    /// Sends everything in one transaction, the offsets first, if there are any: where the group refuses them no record was written, and nothing ends but
+    /// offsets.
     pub(super) fn send_offsets_first(
         &self,
         outputs: &[OutputRecord],

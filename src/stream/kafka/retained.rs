@@ -37,23 +37,27 @@ impl KafkaLog {
         }
     }
 
-    /// Asks again for a while: a partition that is new, or moves to another broker, has no leader for a moment.
     fn while_passing<T>(&self, ask: impl Fn() -> KafkaResult<T>) -> Result<T, CommitError> {
-        let started = Instant::now();
-        loop {
-            let error = match ask() {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let is_passing = matches!(
-                error.rdkafka_error_code(),
-                Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
-            );
-            if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
-                return Err(self.broken(&error));
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        while_passing(ask).map_err(|error| self.broken(&error))
+    }
+}
+
+/// Asks again for a while: a partition that is new, or moves to another broker, has no leader for a moment.
+pub(super) fn while_passing<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    let started = Instant::now();
+    loop {
+        let error = match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let is_passing = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+        );
+        if !is_passing || started.elapsed() >= QUERY_TIMEOUT {
+            return Err(error);
         }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

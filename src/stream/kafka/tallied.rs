@@ -16,7 +16,7 @@ use crate::stream::log::{CommitError, Committed, Tallied};
 use crate::vectorise::wire::{Flush, Progress};
 
 /// How far back tallies are read, in offsets of each of their partitions.
-const LOOK_BACK_OFFSETS: i64 = 5_000;
+pub(super) const LOOK_BACK_OFFSETS: i64 = 5_000;
 /// Behind so many bytes of each of their partitions no more are read.
 const LOOK_BACK_BYTES: usize = 16 << 20;
 /// How many offsets are read at first: a partition that was read a moment ago is among them, and a record may have a third of a megabyte.

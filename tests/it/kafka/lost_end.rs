@@ -36,7 +36,7 @@ fn a_lost_transaction_is_ended_whole_by_who_reads_elsewhere_now() {
     std::thread::scope(|scope| {
         let _over = Over(&is_over);
         scope.spawn(|| write_until(&is_over, client, &setup.topic, 2));
-        lose_an_end(&scene, &mut a);
+        lose_an_end(&scene, &mut a, &observer(setup));
         // The session is over, and what it read is another's.
         std::thread::sleep(Duration::from_secs(10));
         a = setup.start("a");
@@ -49,6 +49,32 @@ fn a_lost_transaction_is_ended_whole_by_who_reads_elsewhere_now() {
     assert!(a.log().contains(LOST), "{}", a.log());
     ledger::assert_no_open_transaction(client, setup);
     ledger::assert_scored_once(client, setup);
+}
+
+/// Who judges nothing when it comes back has no next transaction, and who judges in its place waits to be told where to begin.
+#[test]
+fn offsets_of_a_lost_transaction_are_freed_by_who_reads_nothing_now() {
+    let scene = Scene::with(1, UNVERIFIED);
+    let Scene { client, setup, through, .. } = &scene;
+    let mut b = through.start("b");
+    b.wait_until_ready();
+    let mut a = setup.start("a");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| write_until(&is_over, client, &setup.topic, 1));
+        setup.wait_until_judged(client, LIMIT);
+        lose_an_end(&scene, &mut b, &format!("{}-b", setup.judges()));
+        // The session is over, and what it read is another's.
+        std::thread::sleep(Duration::from_secs(10));
+        // Of two that know of nothing the first name is given it.
+        b = setup.start("b");
+    });
+    setup.wait_until_judged(client, LIMIT * 2);
+    ledger::assert_all_tallied(client, setup);
+    assert!(a.stop().success());
+    assert!(b.stop().success());
+    ledger::assert_no_open_transaction(client, setup);
 }
 
 /// A part of it was committed, so all of it is.
@@ -64,7 +90,7 @@ fn what_lost_its_end_in_some_partitions_is_committed_in_the_others() {
         std::thread::scope(|scope| {
             let _over = Over(&is_over);
             scope.spawn(|| write_until(&is_over, client, &setup.topic, 1));
-            lose_an_end(&scene, &mut a);
+            lose_an_end(&scene, &mut a, &observer(setup));
         });
         let ended = if ended == "scored" { format!("{}.scored", setup.topic) } else { setup.ours(ended) };
         commit_there(setup, client, &ended, value);
@@ -97,15 +123,14 @@ fn reading(setup: &Setup, instance: &Instance, count: usize) -> Vec<(String, i32
     })
 }
 
-/// Kills the instance, which is `a`, when it has written the next transaction of its observer, of which the coordinator does not know the partitions.
-fn lose_an_end(Scene { network, client, setup, .. }: &Scene, instance: &mut Instance) {
+/// Kills the instance when it has written the next transaction of this name, of which the coordinator does not know the partitions.
+fn lose_an_end(Scene { network, client, setup, .. }: &Scene, instance: &mut Instance, name: &str) {
     setup.wait_until_observed(client, LIMIT);
-    let observer = observer(setup);
     // Of the one that this ends they are known already.
-    let before = network.catch(Api::EndTransaction, Side::Late, observer.as_bytes(), LIMIT).expect("an end");
-    let _unknowing = network.keep_unknowing(observer.as_bytes());
+    let before = network.catch(Api::EndTransaction, Side::Late, name.as_bytes(), LIMIT).expect("an end");
+    let _unknowing = network.keep_unknowing(name.as_bytes());
     drop(before);
-    let end = network.catch(Api::EndTransaction, Side::Request, observer.as_bytes(), LIMIT).expect("an end");
+    let end = network.catch(Api::EndTransaction, Side::Request, name.as_bytes(), LIMIT).expect("an end");
     instance.kill();
     drop(end);
 }

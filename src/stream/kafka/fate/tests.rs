@@ -1,5 +1,6 @@
-//! Tests of how places end that are open.
+//! Tests of how transactions end of which the end was lost.
 
+use super::super::open::Open;
 use super::super::past::Stretch;
 use super::*;
 use crate::record::Topic;
@@ -31,7 +32,7 @@ fn copy(number: i32, offset: i64) -> Left {
 /// How many are committed, and how many aborted.
 fn fate(lost: Vec<(Left, bool)>, reached: &[(i32, i64)]) -> (usize, usize) {
     let reached = reached.iter().map(|&(number, offset)| (input(number), Offset(offset))).collect();
-    let Fate { committed, aborted } = Fate::of(lost.into_iter(), reached);
+    let Fate { committed, aborted } = Fate::of(lost, reached);
     (committed.len(), aborted.len())
 }
 
@@ -55,12 +56,13 @@ fn what_was_read_again_is_aborted() {
 
 #[test]
 fn the_group_is_given_the_offsets_that_it_has_not_and_is_never_set_back() {
-    let committed = [tallies(&[(0, 5, 9), (1, 2, 4)]), copy(2, 7)];
+    let committed = vec![tallies(&[(0, 5, 9), (1, 2, 4)]), copy(2, 7)];
+    let fate = Fate { committed, aborted: Vec::new() };
     let counted = BTreeMap::from([(input(2), told(3, 8)), (input(3), told(1, 2))]);
     let left = |is_open, at: &[(i32, i64)]| {
         let group =
             Group { committed: at.iter().map(|&(number, offset)| (input(number), Offset(offset))).collect(), is_open };
-        let until = offsets_left(&group, counted.clone(), &committed);
+        let until = fate.offsets_left(&group, &counted);
         until.into_iter().map(|(partition, until)| (partition.number, until.offset.0)).collect::<Vec<_>>()
     };
     assert_eq!(left(true, &[(0, 5), (1, 6), (2, 7), (3, 40)]), [(0, 9), (2, 8)]);
