@@ -2,8 +2,8 @@
 //!
 //! Two ways to it are known. A broker that does not verify transactions reads a request of a broken connection after the end of its transaction, and
 //! takes it for the beginning of another one (KIP-890). And where a partition has no leader in the moment in which its transaction ends, as on a broker
-//! that stood still for longer than its session, Kafka takes it for deleted and passes over it (seen in 4.3.1: `getPartitionLeaderEndpoint` of
-//! `KRaftMetadataCache` says the same of both), so that the transaction ends without a marker there.
+//! that stood still for longer than its session or was just started again, Kafka takes it for deleted and passes over it (KAFKA-20734, seen in 4.3.1:
+//! `getPartitionLeaderEndpoint` of `KRaftMetadataCache` says the same of both), so that the transaction ends without a marker there.
 //!
 //! Then readers of what is committed stand still, and nobody is told what is committed of the group. What is open in our topics a producer ends before its
 //! first transaction ([`super::lost_end`]). Offsets may be open alone, and nothing but the silence of the group tells of them. So a member that is not told
