@@ -19,7 +19,7 @@
 //!   that got their end; where the group is told, they stay as they are, and [`super::HeldOpen`] tells.
 //! * A commit that fails between its first record and its end is an abort, and what it was to end with that is lost. Tallies and offsets go first.
 //! * Who was put out and writes what it read all the same, though it cannot commit it, seems to read again what was committed.
-//! * Where others hold a partition open in front of ours, ours is ended, whether it was open or not. Where a place does not answer it is passed over.
+//! * Where others hold a partition open in front of ours, ours is ended, whether it was open or not. Where a place does not answer twice it is passed over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -85,7 +85,7 @@ impl KafkaLog {
                 partitions => partitions.unwrap_or_default(),
             };
             for partition in partitions {
-                match readers.all.retained(&partition) {
+                match twice(|| readers.all.retained(&partition)) {
                     Err(error) if is_tallies => return Err(unknown(error)),
                     Err(error) => pass_over(&partition, &error),
                     Ok(stretch) => open.push(Open { destination: destination.clone(), stretch }),
@@ -95,7 +95,7 @@ impl KafkaLog {
         let started = Instant::now();
         loop {
             for Open { stretch, .. } in &mut open {
-                match readers.committed.retained(&stretch.partition) {
+                match twice(|| readers.committed.retained(&stretch.partition)) {
                     Ok(committed) => stretch.from = committed.to,
                     Err(error) => {
                         pass_over(&stretch.partition, &error);
@@ -293,6 +293,11 @@ impl Open {
     fn nothing(&self) -> OutputRecord {
         nothing(self.destination.clone(), self.stretch.partition.number)
     }
+}
+
+/// A broker that comes back just then, as it does where ends were lost, answers the second time.
+fn twice<T>(ask: impl Fn() -> Result<T, PastError>) -> Result<T, PastError> {
+    ask().or_else(|_| ask())
 }
 
 /// What stays open there is told of elsewhere.

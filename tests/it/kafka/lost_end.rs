@@ -28,10 +28,10 @@ fn a_lost_transaction_is_ended_whole_by_who_reads_elsewhere_now() {
     (scene.setup, scene.through) = (scored(&scene.setup), scored(&scene.through));
     let Scene { client, setup, through, .. } = &scene;
     let mut a = through.start("a");
-    reading(setup, &a, 2);
+    reading(&setup.topic, &a, 2);
     let mut b = setup.start("b");
-    reading(setup, &b, 1);
-    let before = reading(setup, &a, 1);
+    reading(&setup.topic, &b, 1);
+    let before = reading(&setup.topic, &a, 1);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let _over = Over(&is_over);
@@ -40,7 +40,7 @@ fn a_lost_transaction_is_ended_whole_by_who_reads_elsewhere_now() {
         // The session is over, and what it read is another's.
         std::thread::sleep(Duration::from_secs(10));
         a = setup.start("a");
-        assert_ne!(reading(setup, &a, 1), before, "nothing is tested where it reads the same again");
+        assert_ne!(reading(&setup.topic, &a, 1), before, "nothing is tested where it reads the same again");
     });
     setup.wait_until_judged(client, LIMIT);
     ledger::assert_all_tallied(client, setup);
@@ -57,7 +57,7 @@ fn offsets_of_a_lost_transaction_are_freed_by_who_reads_nothing_now() {
     let scene = Scene::with(1, UNVERIFIED);
     let Scene { client, setup, through, .. } = &scene;
     let mut b = through.start("b");
-    b.wait_until_ready();
+    reading(&setup.ours("tallies"), &b, 1);
     let mut a = setup.start("a");
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -114,11 +114,11 @@ fn observer(setup: &Setup) -> String {
     format!("{}-a-0", setup.group)
 }
 
-/// The partitions of the input that it reads, once they are so many.
-fn reading(setup: &Setup, instance: &Instance, count: usize) -> Vec<(String, i32)> {
+/// The partitions of this topic that it reads, once they are so many.
+fn reading(topic: &str, instance: &Instance, count: usize) -> Vec<(String, i32)> {
     eventually("partitions", LIMIT, || {
         let mut reads = instance.reading();
-        reads.retain(|(topic, _)| *topic == setup.topic);
+        reads.retain(|(of, _)| of == topic);
         if reads.len() == count { Ok(reads) } else { Err(format!("{reads:?}")) }
     })
 }
