@@ -22,6 +22,9 @@ pub struct Role {
     pub reads_anew: bool,
 }
 
+/// The header of a record that says the transactional id of who wrote it.
+pub(super) const PRODUCER: &str = "eddyline-producer";
+
 impl Role {
     /// The observer on this thread.
     pub fn observer(kafka: &Kafka, thread: usize) -> Self {

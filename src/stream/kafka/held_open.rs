@@ -14,7 +14,8 @@ use metrics::gauge;
 use tracing::{debug, error};
 
 use super::Role;
-use super::past::{Past, PastError};
+use super::open::Readers;
+use super::past::PastError;
 use super::refusal::tool;
 use super::topics::{Topics, wanted};
 use crate::config::{Config, Kafka};
@@ -33,12 +34,6 @@ pub struct HeldOpen {
     topics: Vec<String>,
     readers: Option<Readers>,
     watch: Watch,
-}
-
-/// Who is handed committed records, and who is handed all.
-struct Readers {
-    committed: Past,
-    all: Past,
 }
 
 /// How far readers of committed records get in a partition, and where it ends.
@@ -79,7 +74,7 @@ impl HeldOpen {
         let role = Role::judge(&self.kafka);
         let readers = match self.readers.take() {
             Some(readers) => readers,
-            None => Readers { committed: Past::open(&self.kafka, &role)?, all: Past::open_to_all(&self.kafka, &role)? },
+            None => Readers::open(&self.kafka, &role)?,
         };
         let Readers { committed, all } = self.readers.insert(readers);
         let mut ends = BTreeMap::new();

@@ -6,6 +6,7 @@ use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
 use super::Role;
+use super::client::PRODUCER;
 use super::past::{Flow, Past, PastError, Stretch};
 use super::tallied::{LOOK_BACK_OFFSETS, told};
 use crate::config::Kafka;
@@ -14,8 +15,6 @@ use crate::record::{Offset, Partition, Topic};
 use crate::stream::log::{Committed, Tallied};
 use crate::vectorise::wire::Flush;
 
-/// The header that says the transactional id of who wrote a record.
-pub(super) const PRODUCER: &str = "eddyline-producer";
 /// Behind so many bytes no more is read of a partition.
 const LOOK_THROUGH_BYTES: usize = 64 << 20;
 /// How many offsets are read at first to find the last record of a partition.

@@ -11,9 +11,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use super::client::PRODUCER;
 use super::commit::topic_of;
 use super::deliveries::Deliveries;
-use super::open::PRODUCER;
 use super::refusal::missing_right;
 use super::{Role, client, describe, native};
 use crate::config::Kafka;
