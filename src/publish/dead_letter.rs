@@ -4,11 +4,11 @@ use super::{Destination, Header, Original, OutputRecord};
 use crate::record::Reject;
 
 /// The header that names the topic of a dead letter's original.
-pub const DLQ_TOPIC: &str = "eddyline-dlq-topic";
+pub const DEAD_LETTER_TOPIC: &str = "eddyline-dlq-topic";
 /// The header that names its partition.
-pub const DLQ_PARTITION: &str = "eddyline-dlq-partition";
+pub const DEAD_LETTER_PARTITION: &str = "eddyline-dlq-partition";
 /// The header that says its offset.
-pub const DLQ_OFFSET: &str = "eddyline-dlq-offset";
+pub const DEAD_LETTER_OFFSET: &str = "eddyline-dlq-offset";
 
 /// The record for the dead-letter topic: the original bytes, key, headers and timestamp. Its own headers of the names used
 /// here come first, ours last, so a reader that takes the last one reads ours.
@@ -21,9 +21,9 @@ pub fn dead_letter(original: &Original<'_>, reason: Reject, panic: Option<&str>)
     };
     let headers = vec![
         Header::new("eddyline-dlq-reason", reason),
-        Header::new(DLQ_TOPIC, original.partition.topic.name()),
-        Header::new(DLQ_PARTITION, original.partition.number.to_string()),
-        Header::new(DLQ_OFFSET, original.offset.0.to_string()),
+        Header::new(DEAD_LETTER_TOPIC, original.partition.topic.name()),
+        Header::new(DEAD_LETTER_PARTITION, original.partition.number.to_string()),
+        Header::new(DEAD_LETTER_OFFSET, original.offset.0.to_string()),
     ];
     original.passed_on(Destination::DeadLetters, None, headers)
 }

@@ -24,7 +24,7 @@ use std::borrow::Cow;
 
 pub use cloud_event::records;
 pub use compose::{Provenance, compose};
-pub use dead_letter::{DLQ_OFFSET, DLQ_PARTITION, DLQ_TOPIC, dead_letter};
+pub use dead_letter::{DEAD_LETTER_OFFSET, DEAD_LETTER_PARTITION, DEAD_LETTER_TOPIC, dead_letter};
 pub use event::AnomalyEvent;
 pub use redact::redact;
 pub use scored::{OUTCOME, Outcome, SCORED_OFFSET, no_record, scored};

@@ -1,7 +1,7 @@
 //! How transactions end of which brokers lost the end. Pure.
 //!
-//! Anything of one that is committed, anywhere, says that it was committed; nothing that is says that it was not. That it was read again behind says
-//! so, too, for nobody reads what was committed again. What is committed reaches up to some offset in each partition of the input.
+//! One was committed if any part of it is, anywhere. It was aborted if none is, and also if what it covers was read again behind it, for nobody reads again
+//! what was committed. What is committed reaches up to some offset in each partition of the input, so "a part of it" is "beyond its beginning".
 
 use std::collections::BTreeMap;
 

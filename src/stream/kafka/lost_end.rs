@@ -20,6 +20,7 @@
 //! * A commit that fails between its first record and its end is an abort, and what it was to end with that is lost. Tallies and offsets go first.
 //! * Who was put out and writes what it read all the same, though it cannot commit it, seems to read again what was committed.
 //! * Where others hold a partition open in front of ours, ours is ended, whether it was open or not. Where a place does not answer twice it is passed over.
+//! * What builds wrote that did not say their names is not known to be ours: [`super::HeldOpen`] tells what stays of it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

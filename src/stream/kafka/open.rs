@@ -10,7 +10,9 @@ use super::client::PRODUCER;
 use super::past::{Flow, Past, PastError, Stretch};
 use super::tallied::{LOOK_BACK_OFFSETS, told};
 use crate::config::Kafka;
-use crate::publish::{DLQ_OFFSET, DLQ_PARTITION, DLQ_TOPIC, Destination, OUTCOME, SCORED_OFFSET};
+use crate::publish::{
+    DEAD_LETTER_OFFSET, DEAD_LETTER_PARTITION, DEAD_LETTER_TOPIC, Destination, OUTCOME, SCORED_OFFSET,
+};
 use crate::record::{Offset, Partition, Topic};
 use crate::stream::log::{Committed, Tallied};
 use crate::vectorise::wire::Flush;
@@ -135,9 +137,9 @@ fn covered(record: &BorrowedMessage<'_>, destination: &Destination) -> Vec<(Part
         }
         Destination::DeadLetters => {
             let read = || {
-                let topic = Topic::new(header(record, DLQ_TOPIC)?);
-                let partition = Partition::new(topic, header(record, DLQ_PARTITION)?.parse().ok()?);
-                Some((partition, single(header(record, DLQ_OFFSET)?.parse().ok()?)))
+                let topic = Topic::new(header(record, DEAD_LETTER_TOPIC)?);
+                let partition = Partition::new(topic, header(record, DEAD_LETTER_PARTITION)?.parse().ok()?);
+                Some((partition, single(header(record, DEAD_LETTER_OFFSET)?.parse().ok()?)))
             };
             read().into_iter().collect()
         }

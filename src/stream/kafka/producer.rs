@@ -90,17 +90,8 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: impl Fn() -> Option<ConsumerGroupMetadata>,
     ) -> Result<(), Failure> {
-        self.send_once(outputs, offsets, group).map_err(|failure| self.judged(failure))
-    }
-
-    fn send_once(
-        &self,
-        outputs: &[OutputRecord],
-        offsets: &TopicPartitionList,
-        group: impl Fn() -> Option<ConsumerGroupMetadata>,
-    ) -> Result<(), Failure> {
-        self.fill(outputs, offsets, group)?;
-        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
+        let sent = self.fill(outputs, offsets, group).and_then(|()| self.commit());
+        sent.map_err(|failure| self.judged(failure))
     }
 
     /// Begins a transaction with these outputs and offsets.
@@ -167,15 +158,12 @@ impl Transactions {
             self.commit_offsets(offsets, group)?;
         }
         self.deliver(outputs, |output| topic_of(&self.kafka, &output.destination))?;
-        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
+        self.commit()
     }
 
     /// Sends everything in one transaction that commits no offsets.
     pub(super) fn send_alone(&self, outputs: &[OutputRecord], topic: &str) -> Result<(), Failure> {
-        let sent = self
-            .begin()
-            .and_then(|()| self.deliver(outputs, |_| topic.to_owned()))
-            .and_then(|()| self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT)));
+        let sent = self.begin().and_then(|()| self.deliver(outputs, |_| topic.to_owned())).and_then(|()| self.commit());
         if sent.is_err() {
             self.abort()?;
         }
@@ -276,6 +264,10 @@ impl Transactions {
                 None => Failure::Abort(format!("not delivered to {topic}: {code}")),
             },
         }
+    }
+
+    fn commit(&self) -> Result<(), Failure> {
+        self.retry("commit", &[], || self.producer.commit_transaction(CALL_TIMEOUT))
     }
 
     /// Ends a transaction that failed.
