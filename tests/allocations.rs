@@ -1,4 +1,5 @@
-//! Nothing on the way of a line allocates per line: from the record to the sum that it is added to.
+//! Nothing on the way of a line allocates per line, from the record to the sum that it is added to; and a snapshot takes little more
+//! memory than its own size.
 //!
 //! A binary of its own, since it counts with a global allocator, and a program has only one. Counted is per thread, so the
 //! tests do not see each other. What librdkafka allocates for a record is its own affair and not seen here.
@@ -26,12 +27,17 @@ use std::time::Duration;
 
 use eddyline::config::Config;
 use eddyline::ops::View;
-use eddyline::record::{Offset, Partition, Record, TimeBasis, Topic};
+use eddyline::record::{Offset, Partition, Record, Second, Service, TemplateId, TimeBasis, Topic};
+use eddyline::stage::Judge;
 use eddyline::stream::{Incoming, Observing, Retained, Task, Transaction};
+use eddyline::vectorise::wire::Flush;
+use eddyline::vectorise::{self, TemplateTally};
 use lines::{Form, Lines};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static HELD_BYTES: Cell<isize> = const { Cell::new(0) };
+    static HELD_BYTES_MAX: Cell<isize> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counting.
@@ -45,27 +51,38 @@ fn count() {
     let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
 }
 
-// SAFETY: everything is passed on to the system's allocator as it came; the counter allocates nothing.
+fn hold(bytes: isize) {
+    let _ = HELD_BYTES.try_with(|held| {
+        held.set(held.get() + bytes);
+        HELD_BYTES_MAX.set(HELD_BYTES_MAX.get().max(held.get()));
+    });
+}
+
+// SAFETY: everything is passed on to the system's allocator as it came; the counters allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size() as isize);
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size() as isize);
         // SAFETY: the caller keeps the contract of `alloc_zeroed`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        hold(size as isize - layout.size() as isize);
         // SAFETY: the caller keeps the contract of `realloc`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(-(layout.size() as isize));
         // SAFETY: the caller keeps the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -76,6 +93,14 @@ fn allocations(work: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.with(Cell::get);
     work();
     ALLOCATIONS.with(Cell::get) - before
+}
+
+/// How much `work` held at most beside what was held before, in bytes.
+fn bytes_held_at_most<R>(work: impl FnOnce() -> R) -> (R, usize) {
+    let before = HELD_BYTES.get();
+    HELD_BYTES_MAX.set(before);
+    let result = work();
+    (result, usize::try_from(HELD_BYTES_MAX.get() - before).unwrap())
 }
 
 /// The observing task of a worker, as `run` drives it, and the records of one partition.
@@ -193,8 +218,34 @@ fn seconds_and_flushes_allocate_and_lines_do_not() {
     assert!(ten_thousand < thousand + thousand / 10, "{thousand} for 1,000 lines a second, {ten_thousand} for 10,000");
 }
 
+/// Tallies of a partition that reads on while another one says nothing: none of its seconds can be closed.
+#[test]
+fn a_snapshot_takes_no_more_memory_than_its_size_and_one_second() {
+    let (logs, web) = (Topic::new("logs"), Service::new(None, "web"));
+    let mut judge = Judge::new();
+    for second in 0..200_u64 {
+        let templates = (0..500_u64).map(|n| {
+            let skeleton = format!("the {n}th of the second {second} has begun to be slow for <*> of them");
+            (
+                TemplateId(second * 500 + n),
+                TemplateTally { skeleton: Some(skeleton.into()), ..TemplateTally::default() },
+            )
+        });
+        let cell = vectorise::Cell { templates: templates.collect(), ..Default::default() };
+        let cells = BTreeMap::from([(Second(second as i64), [(web.clone(), cell)].into_iter().collect())]);
+        judge.flush(Flush { roster: BTreeMap::from([(logs.clone(), 2)]), cells, ..Flush::default() }, &mut Vec::new());
+    }
+    let (snapshot, held) = bytes_held_at_most(|| judge.snapshot().unwrap());
+    assert!(snapshot.byte_count() > 5_000_000, "{}", snapshot.byte_count());
+    let size = snapshot.byte_count();
+    assert!(held < size + (1 << 20), "{held} bytes for a snapshot of {size}");
+    let restored = Judge::restore(&snapshot.concat()).unwrap();
+    assert_eq!(restored.open_seconds(), 200);
+}
+
 #[test]
 fn the_counter_counts() {
+    assert_eq!(bytes_held_at_most(|| drop(black_box(vec![0_u8; 1_000]))).1, 1_000);
     assert_eq!(allocations(|| drop(black_box(vec![1_u8]))), 1);
     assert_eq!(allocations(|| drop(black_box(String::new()))), 0);
     let mut grown = Vec::with_capacity(1);

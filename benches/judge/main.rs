@@ -105,14 +105,14 @@ fn judge_all(judge: &mut Judge, flushes: &[Vec<u8>], messages: &mut Vec<Message>
 /// What a snapshot costs, and how long a judge takes to come back from one.
 fn snapshots(judge: &Judge, second: f64) {
     let (serialise, state) = clocked(|| judge.snapshot().unwrap());
-    let (write, snapshot) = clocked(|| Snapshot::new(&state, 0, Offset(0), None, "", None).unwrap());
+    let (write, snapshot) = clocked(|| Snapshot::new(state.clone(), 0, Offset(0), None, "", None).unwrap());
     let (read, read_back) = clocked(|| snapshot.state().unwrap());
     let (restore, restored) = clocked(|| Judge::restore(&read_back).unwrap());
     assert_eq!(restored.snapshot().unwrap(), state, "a state comes back as it was");
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "state: {:.1} MB, compressed {:.1} MB; on the judge's thread {:.0} ms, beside it {:.0} ms; loaded in {:.0} ms",
-        state.len() as f64 / 1e6,
+        state.byte_count() as f64 / 1e6,
         snapshot.compressed.len() as f64 / 1e6,
         millis(serialise),
         millis(write),

@@ -172,7 +172,7 @@ mod tests {
         let (mut judge, mut messages) = (Judge::new(), Vec::new());
         for (number, flush) in flushes.into_iter().enumerate() {
             if Some(number) == restart_at {
-                judge = Judge::restore(&judge.snapshot().unwrap()).unwrap();
+                judge = Judge::restore(&judge.snapshot().unwrap().concat()).unwrap();
             }
             judge.flush(flush, &mut messages);
         }

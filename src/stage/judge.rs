@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::going_live::{GoingLive, Withheld};
-use super::merge::{Gap, Merger, MergerSnapshot};
+use super::merge::{Gap, Merger, MergerRef, MergerSnapshot};
+use super::pieces::Pieces;
 use crate::decide::{Decider, Episode, Message};
 use crate::record::{Partition, Second, StreamTime};
 use crate::score::{Budget, ClosedSecond, Judgement, Scorer};
@@ -146,14 +147,14 @@ impl Judge {
     ///
     /// # Errors
     /// Where the state cannot be serialised.
-    pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
+    pub fn snapshot(&self) -> Result<Pieces, SnapshotError> {
         let state = StateRef {
             merger: self.merger.snapshot(),
             scorer: &self.scorer,
             decider: &self.decider,
             going_live: &self.going_live,
         };
-        Ok(postcard::to_stdvec(&state)?)
+        Ok(postcard::serialize_with_flavor(&state, Pieces::default())?)
     }
 
     /// The judge that a snapshot was taken of.
@@ -161,7 +162,7 @@ impl Judge {
     /// # Errors
     /// Where the bytes are no snapshot of this version.
     pub fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
-        let state: State = postcard::from_bytes(snapshot)?;
+        let state: State<'_> = postcard::from_bytes(snapshot)?;
         let State { merger, scorer, decider, going_live } = state;
         Ok(Self { merger: Merger::restore(merger)?, scorer, decider, going_live })
     }
@@ -175,15 +176,16 @@ impl Default for Judge {
 
 #[derive(Serialize)]
 struct StateRef<'a> {
-    merger: MergerSnapshot,
+    merger: MergerRef<'a>,
     scorer: &'a Scorer,
     decider: &'a Decider,
     going_live: &'a GoingLive,
 }
 
 #[derive(Deserialize)]
-struct State {
-    merger: MergerSnapshot,
+struct State<'a> {
+    #[serde(borrow)]
+    merger: MergerSnapshot<'a>,
     scorer: Scorer,
     decider: Decider,
     going_live: GoingLive,

@@ -8,6 +8,8 @@
 //! A partition that nobody is heard of would hold all others back. It is cut off by a record in the tallies; until it has
 //! caught up, the seconds that are closed without it are partial, and its lines for them are late.
 
+mod snapshot;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,8 @@ use crate::record::{Offset, Partition, Second, Service, StreamTime, Topic};
 use crate::score::ClosedSecond;
 use crate::vectorise::wire::{Cut, Flush, Progress};
 use crate::vectorise::{Cell, Sorted, fold_services};
+
+pub(super) use snapshot::{MergerRef, MergerSnapshot};
 
 /// After this many empty seconds in a row nothing is left that time could change: further empty ones are passed over.
 pub(super) const EMPTY_SECONDS_MAX: i64 = 7_200;
@@ -84,7 +88,7 @@ impl Reported {
 }
 
 /// Merges the flushes of all observers.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Merger {
     roster: BTreeMap<Topic, u32>,
     reported: BTreeMap<Partition, Reported>,
@@ -286,50 +290,6 @@ impl Merger {
         let partial = self.partial.iter().filter(|(_, (since, _))| *since <= next).map(|(partition, _)| partition);
         let missing = partial.chain(&self.cut).cloned().collect();
         Some(ClosedSecond { second: next, cells, missing })
-    }
-}
-
-/// The state of a merger as it is kept: the open seconds in their wire form.
-#[derive(Serialize, Deserialize)]
-pub(super) struct MergerSnapshot {
-    open: Vec<u8>,
-    reported: Vec<(String, i32, Reported)>,
-    closed: Option<Second>,
-    last_filled: Option<Second>,
-    folded_services: u64,
-    partial: Vec<(String, i32, (Second, Second))>,
-    cut: Vec<(String, i32)>,
-}
-
-impl Merger {
-    pub(super) fn snapshot(&self) -> MergerSnapshot {
-        let open = Flush { roster: self.roster.clone(), cells: self.open.clone(), ..Flush::default() };
-        let reported = self.reported.iter();
-        MergerSnapshot {
-            open: open.encode(),
-            reported: reported.map(|(p, reported)| (p.topic.name().to_owned(), p.number, reported.clone())).collect(),
-            closed: self.closed,
-            last_filled: self.last_filled,
-            folded_services: self.folded_services,
-            partial: self.partial.iter().map(|(p, &span)| (p.topic.name().to_owned(), p.number, span)).collect(),
-            cut: self.cut.iter().map(|partition| (partition.topic.name().to_owned(), partition.number)).collect(),
-        }
-    }
-
-    pub(super) fn restore(snapshot: MergerSnapshot) -> Result<Self, crate::vectorise::wire::WireError> {
-        let open = Flush::decode(&snapshot.open)?;
-        let reported = snapshot.reported.into_iter();
-        let partial = snapshot.partial.into_iter();
-        Ok(Self {
-            roster: open.roster,
-            reported: reported.map(|(topic, number, r)| (Partition::new(Topic::new(&topic), number), r)).collect(),
-            open: open.cells,
-            closed: snapshot.closed,
-            last_filled: snapshot.last_filled,
-            folded_services: snapshot.folded_services,
-            partial: partial.map(|(topic, number, span)| (Partition::new(Topic::new(&topic), number), span)).collect(),
-            cut: snapshot.cut.iter().map(|(topic, number)| Partition::new(Topic::new(topic), *number)).collect(),
-        })
     }
 }
 

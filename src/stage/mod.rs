@@ -10,9 +10,11 @@ mod going_live;
 mod judge;
 mod merge;
 mod observe;
+mod pieces;
 
 pub use chain::Chain;
 pub use going_live::Withheld;
 pub use judge::{Judge, Look, SnapshotError};
 pub use merge::Gap;
 pub use observe::{LimitsMet, Observer};
+pub use pieces::Pieces;

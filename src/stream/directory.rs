@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn snapshot(offset: i64) -> Snapshot {
-        Snapshot::new(&offset.to_le_bytes(), 0, Offset(offset), None, "", None).unwrap()
+        Snapshot::new([offset.to_le_bytes()], 0, Offset(offset), None, "", None).unwrap()
     }
 
     #[test]

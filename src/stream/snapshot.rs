@@ -4,6 +4,8 @@
 //! content-addressed and carries its lineage. It is a shortcut and nothing else: without one, or with one that cannot be
 //! read, the judge learns the same state again from the retained tallies. So a snapshot of another version is refused, never migrated.
 
+use std::io::Write as _;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -42,7 +44,7 @@ pub struct Manifest {
 /// The version of the state's layout. It changes with the code, and with every change of what the judge remembers.
 pub fn state_version() -> String {
     /// Raised whenever the layout of the state changes between two releases.
-    const LAYOUT: u32 = 11;
+    const LAYOUT: u32 = 12;
     format!("{}+{LAYOUT}.{}", env!("CARGO_PKG_VERSION"), crate::template::RULES_VERSION)
 }
 
@@ -85,21 +87,28 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// Compresses a state. O(size).
+    /// Compresses a state, and frees each piece of it on the way. O(size).
     ///
     /// # Errors
     /// Where the compression fails.
     pub fn new(
-        state: &[u8],
+        state: impl IntoIterator<Item = impl AsRef<[u8]>>,
         partition: i32,
         offset: Offset,
         judged_until: Option<Second>,
         config_hash: &str,
         parent: Option<String>,
     ) -> Result<Self, SnapshotError> {
-        let compressed = zstd::bulk::compress(state, COMPRESSION_LEVEL)?;
+        let (mut hasher, mut state_bytes) = (Sha256::new(), 0);
+        let mut encoder = zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
+        for piece in state {
+            hasher.update(piece.as_ref());
+            encoder.write_all(piece.as_ref())?;
+            state_bytes += piece.as_ref().len() as u64;
+        }
+        let compressed = encoder.finish()?;
         let manifest = Manifest {
-            id: content_id(state),
+            id: id_of(&hasher.finalize()),
             parent,
             partition,
             offset: offset.0,
@@ -107,7 +116,7 @@ impl Snapshot {
             version: state_version(),
             config_hash: config_hash.to_owned(),
             chunks: u32::try_from(compressed.chunks(CHUNK_BYTES_MAX).count()).unwrap_or(u32::MAX),
-            bytes: (state.len() as u64, compressed.len() as u64),
+            bytes: (state_bytes, compressed.len() as u64),
         };
         Ok(Self { manifest, compressed })
     }
@@ -127,13 +136,18 @@ impl Snapshot {
             0..=STATE_BYTES_MAX => zstd::bulk::decompress(&self.compressed, capacity)?,
             _ => Vec::new(),
         };
-        if content_id(&state) == *id { Ok(state) } else { Err(SnapshotError::Damaged { id: id.clone() }) }
+        if content_id([&state]) == *id { Ok(state) } else { Err(SnapshotError::Damaged { id: id.clone() }) }
     }
 }
 
 /// The identity of a state: `sha256:` and 32 hex digits.
-pub fn content_id(state: &[u8]) -> String {
-    let digits: String = Sha256::digest(state).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+pub fn content_id(state: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let hasher = state.into_iter().fold(Sha256::new(), |hasher, piece| hasher.chain_update(piece));
+    id_of(&hasher.finalize())
+}
+
+fn id_of(digest: &[u8]) -> String {
+    let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")
 }
 
@@ -157,7 +171,7 @@ mod tests {
     use super::*;
 
     fn snapshot(state: &[u8]) -> Snapshot {
-        Snapshot::new(state, 0, Offset(7), Some(Second(9)), "sha256:0", None).unwrap()
+        Snapshot::new([state], 0, Offset(7), Some(Second(9)), "sha256:0", None).unwrap()
     }
 
     #[test]

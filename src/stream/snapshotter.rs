@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 
 use super::snapshot::{Snapshot, SnapshotError, SnapshotStore};
 use crate::record::{Offset, Partition, Second};
-use crate::stage::Judge;
+use crate::stage::{Judge, Pieces};
 
 /// How long is waited for a writer that is behind when partitions are given up, for which the whole group waits.
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(3);
@@ -29,7 +29,7 @@ struct Job {
     partition: i32,
     offset: Offset,
     judged_until: Option<Second>,
-    state: Vec<u8>,
+    state: Pieces,
     /// The snapshot that the judge was restored from, if none was taken since.
     restored: Option<String>,
     config_hash: String,
@@ -180,7 +180,7 @@ fn write_all(jobs: &Receiver<Job>, store: &Store) {
         let started = Instant::now();
         let Job { partition, offset, judged_until, state, restored, config_hash } = job;
         let parent = restored.or_else(|| written_last.get(&partition).cloned());
-        let snapshot = Snapshot::new(&state, partition, offset, judged_until, &config_hash, parent);
+        let snapshot = Snapshot::new(state, partition, offset, judged_until, &config_hash, parent);
         let written = snapshot.and_then(|snapshot| lock(store).save(&snapshot).map(|()| snapshot));
         match written {
             Ok(snapshot) => {

@@ -132,7 +132,7 @@ fn replay(
     let mut snapshots = snapshots.iter().peekable();
     for (offset, flush) in flushes.iter().filter(|(offset, _)| *offset < committed) {
         while let Some(passed) = snapshots.next_if(|snapshot| index(Offset(snapshot.manifest.offset)) <= *offset) {
-            if content_id(&judge.snapshot().unwrap()) != passed.manifest.id {
+            if content_id(judge.snapshot().unwrap()) != passed.manifest.id {
                 return Err(format!("the snapshot at {} is not the state of a replay", passed.manifest.offset));
             }
         }

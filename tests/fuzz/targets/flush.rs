@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     judge.flush(Flush::decode_for_judge(bytes).expect("it was read before"), &mut messages);
     // Again, into a judge that was restored.
     let snapshot = judge.snapshot().expect("a state can be written");
-    let mut judge = Judge::restore(&snapshot).expect("and read");
+    let mut judge = Judge::restore(&snapshot.concat()).expect("and read");
     judge.flush(flush, &mut messages);
     judge.end_of_input(&mut messages);
 });

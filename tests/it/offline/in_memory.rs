@@ -106,7 +106,7 @@ fn a_restored_snapshot_continues_as_if_nothing_happened() {
     let expected = judged(&lines, 1, 6, |_, _| {});
     let restored = judged(&lines, 1, 6, |_, judge| {
         let snapshot = judge.snapshot().unwrap();
-        *judge = Judge::restore(&snapshot).unwrap();
+        *judge = Judge::restore(&snapshot.concat()).unwrap();
         assert_eq!(judge.snapshot().unwrap(), snapshot, "a snapshot of what was restored is the snapshot");
     });
     assert_same("snapshots", &restored, &expected);
@@ -148,7 +148,7 @@ fn merging_depends_on_the_seconds_alone() {
         for (observers, seed) in [(1, 8), (2, 9), (3, 10)] {
             let (messages, shared) = judge(&lines, observers, seed, |observer, judge| {
                 observer.forget();
-                *judge = Judge::restore(&judge.snapshot().unwrap()).unwrap();
+                *judge = Judge::restore(&judge.snapshot().unwrap().concat()).unwrap();
             });
             assert_eq!(aliases(&shared), aliases(&alone));
             assert_same("merging", &messages, &expected);
