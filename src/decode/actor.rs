@@ -50,6 +50,25 @@ pub(super) fn behind_worker(text: &str) -> &str {
     }
 }
 
+/// What follows the number of a worker behind a level in brackets. Fluentd: `[info]: #0 message`
+pub(super) fn behind_worker_number(text: &str) -> &str {
+    let behind = text.strip_prefix(": #").and_then(|number| {
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        number.get(digits..).filter(|rest| digits > 0 && rest.starts_with(' '))
+    });
+    behind.unwrap_or(text)
+}
+
+/// What follows process and host. pino-pretty: `(cart/12345 on web01): message`, of which name and host may be missing.
+pub(super) fn behind_process_on_host(text: &str) -> Option<&str> {
+    let (inner, message) = text.strip_prefix('(')?.split_once("): ")?;
+    let inner = inner.get(..ELEMENT_BYTES_MAX).unwrap_or(inner);
+    let (process, host) = inner.split_once(" on ").unwrap_or((inner, ""));
+    let number = process.rsplit_once('/').map_or(process, |(_name, number)| number);
+    let is_process = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_process && !host.contains([' ', '(']) && !process.contains('(')).then_some(message)
+}
+
 /// What follows the whole name of a class or method, for which behind a thread no separator is needed. java.util.logging as Tomcat
 /// sets it: `INFO [main] org.apache.catalina.startup.Catalina.start message`
 pub(super) fn behind_method<'a>(text: &'a str, has_logger: &mut bool) -> Option<&'a str> {

@@ -27,6 +27,8 @@ pub(super) fn next(text: &str) -> Option<(Element<'_>, &str)> {
     match text.as_bytes().first()? {
         // PostgreSQL: `[unknown]@[unknown] LOG: `
         b'[' => group(text).map(|(inner, rest)| (Element::Group(inner), rest.strip_prefix('@').unwrap_or(rest))),
+        // ClickHouse: `[ 12 ] {} <Information> `
+        b'{' if text.starts_with("{} ") => text.get(2..).map(|rest| (Element::Group(""), rest)),
         // Airflow: `{scheduler.py:12} INFO - `
         b'{' => single_word_in(text, '}').or_else(|| as_word(text)),
         b'(' => single_word_in(text, ')').or_else(|| as_word(text)),

@@ -29,10 +29,10 @@ impl Cursor<'_> {
         Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
     }
 
-    /// `20261123-8:1:24:606`, `20261123T080124Z`, `20261123 08:01:24`.
+    /// `20261123-8:1:24:606`, `20261123T080124Z`, `20261123 08:01:24`, `20261123:080124.123`.
     pub(super) fn compact(&mut self) -> Option<Moment> {
         let (year, month, day) = (self.year()?, self.two_digits()?, self.two_digits()?);
-        self.eat_one_of(b"-T ")?;
+        self.eat_one_of(b"-T :")?;
         let clock_ms = self.clock_with_or_without_colons()?;
         Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
     }
@@ -76,18 +76,31 @@ impl Cursor<'_> {
         Some(Moment { year, month, day, clock_ms, zone_ms: self.zone_ms() })
     }
 
-    /// `11/23/2026 08:01:24 AM`, `23.11.2026 08:01:24`: with slashes the month is first, if it can be one.
+    /// `11/23/2026 08:01:24 AM`, `23.11.2026 08:01:24`: with slashes the month is first, if it can be one. Suricata: `23/11/2026 -- 08:01:24` (never
+    /// the month), `11/23/2026-08:01:24.123456`.
     pub(super) fn year_last(&mut self) -> Option<Moment> {
         let first = self.up_to_two_digits()?;
         let separator = self.eat_one_of(b"/.-")?;
         let second = self.up_to_two_digits()?;
         let year = self.eat(separator).then(|| self.year())??;
         let _ = self.eat(b',');
-        self.eat(b' ').then_some(())?;
+        self.eat_one_of(b" -")?;
+        let has_dashes = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"-- "));
+        self.at += if has_dashes { b"-- ".len() } else { 0 };
         let clock_ms = self.clock()?;
-        let is_month_first = separator == b'/' && first <= 12;
+        let is_month_first = separator == b'/' && first <= 12 && !has_dashes;
         let (month, day) = if is_month_first { (first, second) } else { (second, first) };
         Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
+    }
+
+    /// `11/23/26 8:01:24:123 UTC`, as WebSphere writes it.
+    pub(super) fn month_first_short_year(&mut self) -> Option<Moment> {
+        let month = self.up_to_two_digits()?;
+        let day = self.eat(b'/').then(|| self.up_to_two_digits())??;
+        let year = self.eat(b'/').then(|| self.two_digits())??;
+        let clock_ms = self.eat(b' ').then(|| self.clock())??;
+        let moment = Moment { year: Some(2000 + i32::from(year)), month, day, clock_ms, zone_ms: self.zone_ms() };
+        Some(moment).filter(Moment::is_plausible)
     }
 
     /// `11-23 08:01:24.811`, `11.23 08:01:24`, `11/23 08:01:24`: no year.
@@ -99,7 +112,7 @@ impl Cursor<'_> {
         Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
     }
 
-    /// `Nov 23 08:01:24 UTC`, `Nov 23, 2026 8:01:24 AM`, `Nov 23 2026 08:01:24`; after the name of a weekday also with the year at the
+    /// `Nov 23 08:01:24 UTC`, `Nov 23, 2026 8:01:24 AM`, `Nov 23, 2026, 8:01:24 AM`, `Nov 23 2026 08:01:24`; after the name of a weekday also with the year at the
     /// end: `Sun Dec 04 04:47:44.123 2005`.
     pub(super) fn month_first(&mut self) -> Option<Moment> {
         let name = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk());
@@ -115,6 +128,8 @@ impl Cursor<'_> {
                 Some([b' ', b'1'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', ..])
             );
         let early_year = if has_early_year { Some(self.eat(b' ').then(|| self.year())??) } else { None };
+        // Java from version 9 on.
+        let _ = early_year.is_some() && self.eat(b',');
         let clock_ms = self.eat(b' ').then(|| self.clock())??;
         let zone_ms = self.zone_ms();
         let before_year = self.at;

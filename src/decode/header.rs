@@ -2,8 +2,8 @@
 //!
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
 //! logback, java.util.logging, JBoss, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
-//! PostgreSQL, MySQL, MariaDB, CockroachDB, SQL Server, Redis, MongoDB, NATS, Ceph, GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Telegraf,
-//! Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
+//! PostgreSQL, MySQL, MariaDB, CockroachDB, ClickHouse, SQL Server, Redis, MongoDB, NATS, Ceph, GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga,
+//! Nagios, Zabbix, Telegraf, Fluentd, Suricata, WebLogic, WebSphere, Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
 //! stands.
 //!
 //! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
@@ -15,18 +15,20 @@ use crate::lanes::position;
 use crate::record::{Level, StreamTime};
 
 use super::actor::{
-    behind_ceph, behind_column, behind_method, behind_pool, behind_process, behind_spans, behind_worker, is_connection,
-    is_tabbed_thread,
+    behind_ceph, behind_column, behind_method, behind_pool, behind_process, behind_process_on_host, behind_spans,
+    behind_worker, behind_worker_number, is_connection, is_tabbed_thread,
 };
 use super::element::{behind_logger, behind_source_line, group, is_class_line, strip_separators};
 use super::level;
 use super::logfmt;
 use super::mnemonic;
 use super::prefix;
-use super::stamp::{self, Stamp, Style};
+use super::stamp::{self, Stamp};
+use super::syslog::behind_host;
 use super::vmware;
 use super::way_to_level::{BEFORE_LEVEL_MAX, Through, of_category, through_level};
-use super::word::{Word, class, word};
+use super::whole;
+use super::word::{class, word};
 
 /// How many elements come off behind the level.
 const BEHIND_LEVEL_MAX: usize = 6;
@@ -58,6 +60,9 @@ pub(super) fn read_behind<'a>(line: &'a str, stamp: &Stamp<'a>) -> Header<'a> {
 /// As [`read`], for a line that is known to begin with no stamp.
 pub(super) fn read_without_leading(line: &str, record_ms: Option<i64>) -> Header<'_> {
     if let Some(header) = logfmt::read(line, record_ms) {
+        return header.or_whole(line);
+    }
+    if let Some(header) = whole::read(line, record_ms) {
         return header.or_whole(line);
     }
     let header = match prefix::stamp(line, record_ms) {
@@ -111,7 +116,7 @@ fn behind_stamp<'a>(stamp: &Stamp<'a>) -> Header<'a> {
     }
     if let Some(first) = &first
         && rest.starts_with(' ')
-        && let Some((host, message)) = syslog(first, stamp.style)
+        && let Some((host, message)) = behind_host(first, stamp.style)
     {
         // Programs that write to syslog have headers too; the kernel's is the time since boot.
         let own = stamp::leading(message, None).or_else(|| prefix::of_mnemonic(message, None));
@@ -150,9 +155,14 @@ fn of_written(said: Option<Level>, text: &str) -> Header<'_> {
 
 /// The message behind stamp and level.
 fn behind_level<'a>(found: &Through<'a>) -> &'a str {
-    let mut rest = strip_separators(found.rest);
+    let mut rest = strip_separators(behind_worker_number(found.rest));
     if found.is_final {
         return rest;
+    }
+    if found.level.is_some()
+        && let Some(message) = behind_process_on_host(rest)
+    {
+        return strip_separators(message);
     }
     let (mut has_logger, mut has_thread, mut is_behind_logger) = (false, false, false);
     for _ in 0..BEHIND_LEVEL_MAX {
@@ -246,70 +256,4 @@ fn piped(text: &str) -> Header<'_> {
         rest = rest.get(field.len()..).unwrap_or_default();
     }
     Header { level, message: rest, ..Header::default() }
-}
-
-/// Host and message behind the stamp of a line of syslog, of which this is the first word: `web01 sshd[230]: message`. Source: RFC 3164,
-/// section 4.1.
-fn syslog<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str)> {
-    const HOST: u16 = class::ALPHANUMERIC
-        | class::POINT
-        | class::HYPHEN
-        | class::UNDERSCORE
-        | class::COLON
-        | class::SLASH
-        | class::AT;
-    if !host.has(class::ALPHANUMERIC) || !host.is_of(HOST | class::MIXED) || host.text.ends_with(':') {
-        return None;
-    }
-    let behind = host.rest.trim_ascii_start();
-    let looks_like_host = host.has(class::DIGIT | class::POINT | class::HYPHEN);
-    if let Some((tag, message)) = behind_tag(behind) {
-        let is_of_syslog = match tag {
-            Tag::WithProcess => true,
-            Tag::Known => style == Style::Rfc3339 && (looks_like_host || host.is_of(class::LOWER)),
-            Tag::Other => false,
-        };
-        // `ERROR worker[12]: message`
-        let is_host = || level::of_header_word(host.text, true).is_none();
-        return (style == Style::Syslog || is_of_syslog && is_host()).then_some((Some(host.text), message));
-    }
-    (style == Style::Syslog && looks_like_host && !behind.is_empty()).then_some((Some(host.text), behind))
-}
-
-/// What kind of tag a line of syslog has.
-enum Tag {
-    /// With a process, which nothing else looks like.
-    WithProcess,
-    /// Of one of those that have none.
-    Known,
-    /// A word with a colon, as others write it too.
-    Other,
-}
-
-/// The tag of syslog and what follows it: `crond(pam_unix)[2915]: `, `launchd[1] (com.apple.x[2]): `, `kernel: `.
-fn behind_tag(text: &str) -> Option<(Tag, &str)> {
-    let name_bytes = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-/+@".contains(byte)).count();
-    let mut rest = text.get(name_bytes..).filter(|_| name_bytes > 0)?;
-    let mut has_process = false;
-    if rest.starts_with('(') {
-        rest = rest.split_once(')').filter(|(inner, _)| !inner.contains(' '))?.1;
-    }
-    if rest.starts_with('[') {
-        rest = group(rest)?.1;
-        has_process = true;
-    }
-    if has_process && rest.starts_with(" (") {
-        rest = rest.split_once("):").filter(|(inner, _)| !inner.get(2..).unwrap_or_default().contains(' '))?.1;
-    } else {
-        rest = rest.strip_prefix(':')?;
-    }
-    let is_over = rest.is_empty() || rest.starts_with([' ', '\t']);
-    let tag = || match text.get(..name_bytes) {
-        _ if has_process => Tag::WithProcess,
-        Some("kernel" | "sudo" | "su" | "rsyslogd" | "vmkernel" | "vmkwarning" | "Hostd" | "Vpxa" | "vobd") => {
-            Tag::Known
-        }
-        _ => Tag::Other,
-    };
-    is_over.then(|| (tag(), rest.trim_ascii_start()))
 }

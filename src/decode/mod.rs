@@ -27,10 +27,12 @@ mod logfmt;
 mod mnemonic;
 mod prefix;
 mod stamp;
+mod syslog;
 mod text;
 mod transport;
 mod vmware;
 mod way_to_level;
+mod whole;
 mod word;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::record::{Level, StreamTime};
 use super::element::group;
 use super::level;
 use super::mnemonic;
-use super::stamp::{self, Stamp};
+use super::stamp::{self, Stamp, Style};
 use super::word::{class, word};
 
 /// The stamp of a line that does not begin with one, wherever its writer puts it, and the level that is said before it.
@@ -21,6 +21,11 @@ pub(super) fn stamp(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>
         }
         // NATS, log4j's `[%t] %d`: `[1] 2026/11/23 08:01:24.624 message`
         [b'[', ..] => of_group(line, record_ms),
+        // SSSD: `(2026-11-23  8:01:24): [be[shop.com]] message`
+        [b'(', ..] => {
+            let stamp = behind(1).filter(|stamp| stamp.time.is_some())?;
+            Some((None, Stamp { style: Style::Other, rest: stamp.rest.strip_prefix(')')?, ..stamp }))
+        }
         [b'*' | b'.', ..] => Some((None, of_mnemonic(line, record_ms)?)),
         // A dash stands for the alert that there is not, or for nothing: `- 2026-11-23 08:01:24 ...`.
         [b'-', b' ', ..] => Some((None, of_ras(line, record_ms).or_else(|| behind(2))?)),

@@ -96,6 +96,11 @@ fn of_digits(cursor: &mut Cursor<'_>, record_ms: Option<i64>) -> Option<Option<S
         (1..=2, b'-' | b'/' | b' ') if byte(digits + 1).is_ascii_alphabetic() => cursor.first_of(&[Cursor::day_first]),
         (2, b'/') => cursor.first_of(&[Cursor::short_year, Cursor::year_last, Cursor::without_year]),
         (1..=2, b'-' | b'.' | b'/') => cursor.first_of(&[Cursor::year_last, Cursor::without_year]),
+        // Zabbix: `12345:20261123:080124.123`
+        (1..=8, b':') if byte(digits + 9) == b':' => {
+            cursor.at += digits + 1;
+            cursor.first_of(&[Cursor::compact])
+        }
         (2, b':') => return clock_alone(cursor),
         (10, b'.') => return seconds_with_fraction(cursor, digits),
         (1..=8, b'.') => return of_boot(cursor),
@@ -222,6 +227,7 @@ pub(super) fn of_float(number: f64) -> Option<StreamTime> {
     believed(ms.round() as i64)
 }
 
-fn believed(ms: i64) -> Option<StreamTime> {
+/// A time that is neither long past nor far away.
+pub(super) fn believed(ms: i64) -> Option<StreamTime> {
     (EARLIEST_MS..LATEST_MS).contains(&ms).then_some(StreamTime(ms))
 }

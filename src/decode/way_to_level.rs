@@ -131,7 +131,7 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
         let tail = tail.get(1..).unwrap_or_default();
         if has_stamp
             && tail.is_empty()
-            && let Some(level) = level_of_icinga(head)
+            && let Some(level) = level_of_icinga(head).or_else(|| level_of_android(head))
         {
             return Some(Through { level: Some(level), rest: after, is_final: true });
         }
@@ -140,7 +140,11 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
         let is_set_apart = is_first && tail.is_empty() && !counts && is_plain_level(head);
         let level = Some(level::of_header_word(head, is_set_apart)?);
         // Python: `WARNING:django.request:message`
-        let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
+        let mut name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
+        // Jetty: `2026-11-23 08:01:24.123:INFO:oejs.Server:main: message`
+        if is_first && tail.get(..name_bytes).is_some_and(|name| name.contains('.')) && tail.ends_with(':') {
+            name_bytes = tail.len();
+        }
         return Some(Through { level, rest: rest.get(head.len() + 1 + name_bytes..)?, is_final: true });
     }
     // Padded, or followed by a tab or a comma, a level is no word of a sentence in lower case either.
@@ -177,6 +181,13 @@ fn level_of_icinga(word: &str) -> Option<Level> {
     let is_facility = facility.starts_with(|first: char| first.is_ascii_uppercase())
         && facility.bytes().all(|byte| byte.is_ascii_alphanumeric());
     level::of_header_word(level, true).filter(|_| is_level && is_facility)
+}
+
+/// The level before a tag of Android: `I/CartActivity: message`
+fn level_of_android(word: &str) -> Option<Level> {
+    let (letter, tag) = word.split_once('/')?;
+    let [letter] = letter.as_bytes() else { return None };
+    level::of_letter(*letter).filter(|_| !tag.is_empty() && !tag.contains('/'))
 }
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.

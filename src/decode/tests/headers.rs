@@ -299,6 +299,62 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
         Level::Info,
         None,
     ),
+    // WebLogic, WebSphere, Jetty
+    (
+        "<Nov 23, 2026 8:01:24 AM UTC> <Notice> <WebLogicServer> <BEA-000365> <Server state changed to RUNNING.>",
+        "Server state changed to RUNNING.",
+        Level::Info,
+        None,
+    ),
+    (
+        "####<Nov 23, 2026, 8:01:24,123 AM UTC> <Error> <Security> <web01> <AdminServer> <[ACTIVE] ExecuteThread: '0'> <<WLS Kernel>> <> <> <1795420884123> <[severity-value: 8] [rid: 0] > <BEA-090905> <Cannot bind <a> to <b>.>",
+        "Cannot bind <a> to <b>.",
+        Level::Error,
+        None,
+    ),
+    ("<Nov 23, 2026 3:01:24 AM EST> <Warning> <Shop> <BEA-000000> <slow>", "slow", Level::Warn, None),
+    ("<Nov went> <Error> <x>", "<Nov went> <Error> <x>", Level::Info, None),
+    (
+        "[11/23/26 8:01:24:123 UTC] 0000004a CartService   E com.shop.CartService open SHOP0242E: cannot open 12",
+        "SHOP0242E: cannot open 12",
+        Level::Error,
+        None,
+    ),
+    ("[11/23/26 3:01:24:123 EST] 0000004a SystemOut     O cart 12", "cart 12", Level::Info, None),
+    ("2026-11-23 08:01:24.123:WARN:oejs.Server:main: slow", "slow", Level::Warn, None),
+    ("2026-11-23 08:01:24.123:WARN:oejs.HttpChannel:qtp12-34: /cart", "/cart", Level::Warn, None),
+    // pino-pretty, Fluentd, ClickHouse
+    ("[2026-11-23 08:01:24.123 +0000] INFO (12345): opened", "opened", Level::Info, None),
+    ("[2026-11-23 08:01:24.123 +0000] ERROR (cart/12345 on web01): cannot open", "cannot open", Level::Error, None),
+    ("[08:01:24.123] WARN (12345 on web01): slow", "slow", Level::Warn, None),
+    ("[08:01:24.123] WARN (12345 of 7): slow", "(12345 of 7): slow", Level::Warn, None),
+    ("2026-11-23 08:01:24 +0000 [warn]: #0 [out_es] failed to flush", "failed to flush", Level::Warn, None),
+    ("2026-11-23 08:01:24 +0000 [info]: #12 starting", "starting", Level::Info, None),
+    ("2026-11-23 08:01:24 ERROR: #42 failed", "#42 failed", Level::Error, None),
+    (
+        "2026.11.23 08:01:24.123456 [ 12 ] {} <Warning> Application: Ready for connections.",
+        "Application: Ready for connections.",
+        Level::Warn,
+        None,
+    ),
+    // SSSD, Suricata, Zabbix, Nagios
+    (
+        "(2026-11-23  8:01:24): [be[shop.com]] [sdap_id_op_connect_done] (0x0020): Failed to connect",
+        "(0x0020): Failed to connect",
+        Level::Info,
+        None,
+    ),
+    ("(Mon Nov 23 08:01:24 2026) [sssd[nss]] [main] (0x0010): gone", "(0x0010): gone", Level::Info, None),
+    ("(12 of 30) done", "(12 of 30) done", Level::Info, None),
+    ("23/11/2026 -- 08:01:24 - <Warning> - no rules", "no rules", Level::Warn, None),
+    ("11/23/2026-08:01:24.123456  [**] [1:2100498:7] GPL x [**]", "GPL x [**]", Level::Info, None),
+    ("12345:20261123:080124.123 cannot read", "cannot read", Level::Info, None),
+    (" 12345:20261123:080124.123 cannot read", "cannot read", Level::Info, None),
+    ("  1234:20261123:080124.123 cannot read", "cannot read", Level::Info, None),
+    ("[1795420884] SERVICE ALERT: web01;HTTP;CRITICAL", "SERVICE ALERT: web01;HTTP;CRITICAL", Level::Fatal, None),
+    // Android, gathered
+    ("2026-11-23 08:01:24.123 12345-12345/com.shop E/CartActivity: cannot open", "cannot open", Level::Error, None),
+    ("2026-11-23 08:01:24 read/write: slow", "read/write: slow", Level::Info, None),
     // What is no header stays.
     (
         "2026-11-23 08:01:24 INFO [main] a.b.c.ParseException was thrown",

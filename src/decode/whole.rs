@@ -1,0 +1,105 @@
+//! Headers that no other program's look like, so that they are known as a whole.
+//!
+//! ```text
+//! ####<Nov 23, 2026 8:01:24 AM UTC> <Info> <Security> <web01> <AdminServer> <[ACTIVE] ...> <...> <> <> <1795420884123> <BEA-090905> <message>
+//! <Nov 23, 2026 8:01:24 AM UTC> <Notice> <WebLogicServer> <BEA-000365> <message>
+//! [11/23/26 8:01:24:123 UTC] 0000004a CartService   I   SHOP0242I: message
+//! [1795420884] SERVICE ALERT: message
+//! ```
+//!
+//! Sources: Oracle WebLogic Server, "Message Attributes"; IBM WebSphere Application Server, "Trace output" (basic format);
+//! Nagios Core, "Log file".
+
+use crate::record::{Level, StreamTime};
+
+use super::cursor::Cursor;
+use super::header::Header;
+use super::level;
+use super::stamp;
+use super::word::{class, word};
+
+/// The header of a line of WebLogic, WebSphere or Nagios.
+pub(super) fn read(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
+    match line.as_bytes() {
+        [b'#', b'#', b'#', b'#', b'<', ..] => of_weblogic(line.get(4..)?, record_ms),
+        [b'<', b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', ..] => of_weblogic(line, record_ms),
+        [b'[', b'1'..=b'9', b'/' | b'0'..=b'9', ..] => of_nagios(line).or_else(|| of_websphere(line)),
+        _ => None,
+    }
+}
+
+/// Seconds since 1970, in ten digits; what follows is the message, also where it begins with `SERVICE ALERT:`.
+fn of_nagios(line: &str) -> Option<Header<'_>> {
+    let (seconds, message) = line.strip_prefix('[')?.split_at_checked("1795420884".len())?;
+    let time =
+        seconds.bytes().all(|byte| byte.is_ascii_digit()).then(|| stamp::of_integer(seconds.parse().ok()?))??;
+    Some(Header { time: Some(time), level: None, host: None, message: message.strip_prefix("] ")? })
+}
+
+/// Every field in angle brackets; the message is behind the one that says its id.
+fn of_weblogic(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
+    let stamp = stamp::leading(line.get(1..)?, record_ms)?;
+    let (zone, fields) = stamp.rest.split_once("> <")?;
+    let (severity, fields) = fields.split_once("> <")?;
+    let level = level::of_header_word(severity, true)?;
+    let (mut message, mut rest) = (fields, fields);
+    while let Some((field, behind)) = rest.split_once("> <") {
+        rest = behind;
+        if is_message_id(field) {
+            message = behind;
+            break;
+        }
+    }
+    let message = message.strip_suffix('>').unwrap_or(message);
+    Some(Header { time: of_known_zone(zone, stamp.time), level: Some(level), host: None, message })
+}
+
+/// `BEA-000365`
+fn is_message_id(field: &str) -> bool {
+    let is_prefix = |prefix: &str| prefix.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b' ');
+    field.split_once('-').is_some_and(|(prefix, number)| {
+        is_prefix(prefix) && number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// A time, where what stands behind its clock is no zone that would have to be known to believe it.
+fn of_known_zone(zone: &str, time: Option<StreamTime>) -> Option<StreamTime> {
+    time.filter(|_| zone.trim_ascii().is_empty())
+}
+
+/// Stamp, thread, thirteen characters of the logger's name, and the letter of the level; class and method may follow.
+fn of_websphere(line: &str) -> Option<Header<'_>> {
+    const LOGGER_BYTES: usize = 13;
+    let mut cursor = Cursor { bytes: line.as_bytes(), at: 1 };
+    let moment = cursor.month_first_short_year()?;
+    let (zone, rest) = line.get(cursor.at..)?.split_once("] ")?;
+    let thread = word(rest).filter(|thread| thread.text.len() == 8)?;
+    thread.text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
+    let column = thread.rest.strip_prefix(' ')?;
+    let (_logger, rest) = column.split_at_checked(LOGGER_BYTES)?;
+    let letter = word(rest.strip_prefix(' ')?)?;
+    let level = match letter.text {
+        "F" => Level::Fatal,
+        "E" => Level::Error,
+        "W" => Level::Warn,
+        "A" | "I" | "C" | "O" | "R" => Level::Info,
+        "D" | "1" => Level::Debug,
+        "2" | "3" | ">" | "<" => Level::Trace,
+        _ => return None,
+    };
+    let time = of_known_zone(zone, moment.ms_near(None).and_then(stamp::believed));
+    Some(Header { time, level: Some(level), host: None, message: behind_class(letter.rest.trim_ascii_start()) })
+}
+
+/// What follows class and method: `com.shop.CartService open message`.
+fn behind_class(text: &str) -> &str {
+    let behind = word(text).and_then(|name| {
+        let is_class =
+            name.has(class::POINT) && name.has(class::MIXED | class::UPPER) && !name.text.ends_with([':', '.']);
+        let method = word(name.rest.strip_prefix(' ')?)?;
+        let is_name = is_class
+            && name.is_of(class::ALPHANUMERIC | class::POINT | class::DOLLAR | class::UNDERSCORE | class::MIXED);
+        (is_name && method.is_of(class::LOWER | class::UPPER | class::MIXED)).then(|| method.rest.trim_ascii_start())
+    });
+    behind.filter(|message| !message.is_empty()).unwrap_or(text)
+}
