@@ -105,7 +105,8 @@ fn judge_all(judge: &mut Judge, flushes: &[Vec<u8>], messages: &mut Vec<Message>
 /// What a snapshot costs, and how long a judge takes to come back from one.
 fn snapshots(judge: &Judge, second: f64) {
     let (serialise, state) = clocked(|| judge.snapshot().unwrap());
-    let (write, snapshot) = clocked(|| Snapshot::new(state.clone(), 0, Offset(0), None, "", None).unwrap());
+    let copy = state.clone();
+    let (write, snapshot) = clocked(|| Snapshot::new(copy, 0, Offset(0), None, "", None).unwrap());
     let (read, read_back) = clocked(|| snapshot.state().unwrap());
     let (restore, restored) = clocked(|| Judge::restore(&read_back).unwrap());
     assert_eq!(restored.snapshot().unwrap(), state, "a state comes back as it was");

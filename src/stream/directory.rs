@@ -72,7 +72,7 @@ impl SnapshotStore for DirectoryStore {
             return Ok(None);
         };
         let bytes = fs::read(&path).map_err(|error| store_error(&path, &error))?;
-        let parsed = parse(&bytes).ok_or_else(|| SnapshotError::Store(format!("{} is no snapshot", path.display())))?;
+        let parsed = parse(bytes).ok_or_else(|| SnapshotError::Store(format!("{} is no snapshot", path.display())))?;
         Ok(Some(parsed))
     }
 }
@@ -94,11 +94,13 @@ fn write_whole(path: &Path, snapshot: &Snapshot) -> std::io::Result<()> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Snapshot> {
+fn parse(mut bytes: Vec<u8>) -> Option<Snapshot> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (length, rest) = rest.split_first_chunk::<8>()?;
     let (manifest, compressed) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-    Some(Snapshot { manifest: serde_json::from_slice(manifest).ok()?, compressed: compressed.to_vec() })
+    let manifest = serde_json::from_slice(manifest).ok()?;
+    bytes.drain(..bytes.len() - compressed.len());
+    Some(Snapshot { manifest, compressed: bytes })
 }
 
 fn store_error(path: &Path, error: &std::io::Error) -> SnapshotError {

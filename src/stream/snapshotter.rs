@@ -1,9 +1,10 @@
 //! Takes snapshots of judges beside their work, and brings judges back from them.
 //!
 //! The judge's thread only serialises its state; hashing, compression and writing are done by a thread of this module, so that no
-//! event waits for a snapshot. While one is being written no other is taken.
+//! event waits for a snapshot. While one is being written no other is taken, but for a last one before partitions are given up.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -41,6 +42,8 @@ pub struct Snapshotter {
     config_hash: String,
     store: Store,
     jobs: Option<SyncSender<Job>>,
+    /// Jobs that the writer was given and has not done.
+    in_hand: Arc<AtomicUsize>,
     writer: Option<JoinHandle<()>>,
     taken: BTreeMap<Partition, Taken>,
 }
@@ -61,15 +64,17 @@ impl Snapshotter {
     pub fn start(store: Box<dyn SnapshotStore>, every: Duration, config_hash: &str) -> std::io::Result<Self> {
         let store: Store = Arc::new(Mutex::new(store));
         let (jobs, received) = sync_channel(1);
+        let in_hand = Arc::new(AtomicUsize::new(0));
         let writer = std::thread::Builder::new().name("snapshots".to_owned()).spawn({
-            let store = Arc::clone(&store);
-            move || write_all(&received, &store)
+            let (store, in_hand) = (Arc::clone(&store), Arc::clone(&in_hand));
+            move || write_all(&received, &store, &in_hand)
         })?;
         Ok(Self {
             every,
             config_hash: config_hash.to_owned(),
             store,
             jobs: Some(jobs),
+            in_hand,
             writer: Some(writer),
             taken: BTreeMap::new(),
         })
@@ -80,7 +85,7 @@ impl Snapshotter {
     pub fn restore(&mut self, partition: &Partition, committed: Offset) -> Option<(Judge, Offset)> {
         let started = Instant::now();
         let newest = lock(&self.store).newest(partition.number, committed);
-        let snapshot = match newest {
+        let mut snapshot = match newest {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => return None,
             Err(reason) => {
@@ -89,6 +94,8 @@ impl Snapshotter {
             }
         };
         let judge = snapshot.state().and_then(|state| {
+            // The state is large, and becomes a judge.
+            snapshot.compressed = Vec::new();
             Judge::restore(&state).map_err(|reason| SnapshotError::Store(format!("{}: {reason}", snapshot.manifest.id)))
         });
         let judge = match judge {
@@ -119,7 +126,8 @@ impl Snapshotter {
             restored: None,
         });
         let is_due = last_chance.is_some() || taken.at.elapsed() >= self.every;
-        if !is_due || taken.offset == offset {
+        let is_writing = self.in_hand.load(Ordering::Relaxed) > 0;
+        if !is_due || taken.offset == offset || (is_writing && last_chance.is_none()) {
             return;
         }
         let Some(jobs) = &self.jobs else { return };
@@ -140,12 +148,14 @@ impl Snapshotter {
             restored: taken.restored.clone(),
             config_hash: self.config_hash.clone(),
         };
+        self.in_hand.fetch_add(1, Ordering::Relaxed);
+        taken.at = Instant::now();
         if hand_over(jobs, job, last_chance.unwrap_or(started)) {
-            taken.at = Instant::now();
             taken.offset = offset;
             taken.restored = None;
-        } else if last_chance.is_some() {
-            warn!(%partition, offset = offset.0, "no last snapshot, for the writer is behind: whoever comes next begins with an older one");
+        } else {
+            self.in_hand.fetch_sub(1, Ordering::Relaxed);
+            warn!(%partition, offset = offset.0, "no snapshot, for the writer is behind or has ended: whoever comes next begins with an older one");
         }
     }
 }
@@ -174,7 +184,7 @@ impl Drop for Snapshotter {
     }
 }
 
-fn write_all(jobs: &Receiver<Job>, store: &Store) {
+fn write_all(jobs: &Receiver<Job>, store: &Store, in_hand: &AtomicUsize) {
     let mut written_last: BTreeMap<i32, String> = BTreeMap::new();
     while let Ok(job) = jobs.recv() {
         let started = Instant::now();
@@ -195,6 +205,7 @@ fn write_all(jobs: &Receiver<Job>, store: &Store) {
                 warn!(offset = offset.0, "{reason}; the next one is tried in its turn");
             }
         }
+        in_hand.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -281,5 +292,21 @@ mod tests {
         drop(release);
         let handed_over = partitions.iter().filter(|&partition| snapshotter.taken[partition].offset == Offset(5));
         assert_eq!(handed_over.count(), 2, "one is being written and one waits");
+    }
+
+    #[test]
+    fn while_one_is_written_no_other_is_taken() {
+        let (release, held) = std::sync::mpsc::channel();
+        let store = Box::new(Stuck(Mutex::new(held)));
+        let mut snapshotter = Snapshotter::start(store, Duration::ZERO, "sha256:0").unwrap();
+        let other = Partition::new(Topic::new("eddyline.tallies"), 1);
+        snapshotter.offer(&partition(), &Judge::new(), Offset(5), None);
+        snapshotter.offer(&other, &Judge::new(), Offset(5), None);
+        assert_eq!((snapshotter.taken[&partition()].offset, snapshotter.taken[&other].offset), (Offset(5), Offset(-1)));
+        drop(release);
+        while snapshotter.taken[&other].offset != Offset(6) {
+            snapshotter.offer(&other, &Judge::new(), Offset(6), None);
+            std::thread::sleep(LOOK_AGAIN_AFTER);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The state of a merger as it is kept.
 //!
 //! Seconds that wait for a partition that lags may be most of what a judge holds, and a snapshot is taken in the middle of its work.
-//! So they are encoded one after the other, straight into the snapshot: beside it, no more than one second is held twice.
+//! So the sums of each service are encoded for themselves, straight into the snapshot: beside it, no more than those of one service in one
+//! second are held in other forms.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::vectorise::{Cell, Sorted};
 
 type OpenSeconds = BTreeMap<Second, Sorted<Service, Cell>>;
 
-/// A merger as it is written: the open seconds in their wire form, each for itself.
+/// A merger as it is written: of the open seconds the sums of each service in their wire form.
 #[derive(Serialize)]
 pub(in crate::stage) struct MergerRef<'a> {
     #[serde(serialize_with = "one_by_one")]
@@ -26,11 +27,11 @@ pub(in crate::stage) struct MergerRef<'a> {
 #[derive(Deserialize)]
 pub(in crate::stage) struct MergerSnapshot<'a> {
     #[serde(borrow)]
-    open: Vec<(Second, &'a [u8])>,
+    open: Vec<(Second, Vec<&'a [u8]>)>,
     rest: Rest,
 }
 
-/// What is small.
+/// All of a merger but its open seconds: small, whatever waits.
 #[derive(Serialize, Deserialize)]
 struct Rest {
     roster: Vec<(String, u32)>,
@@ -63,10 +64,22 @@ impl Serialize for Bytes {
 }
 
 fn one_by_one<S: Serializer>(open: &OpenSeconds, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(open.iter().map(|(&second, cells)| {
-        let flush = Flush { cells: BTreeMap::from([(second, cells.clone())]), ..Flush::default() };
-        (second, Bytes(flush.encode()))
-    }))
+    serializer.collect_seq(open.iter().map(|(&second, cells)| (second, Services { second, cells })))
+}
+
+/// The sums of a second.
+struct Services<'a> {
+    second: Second,
+    cells: &'a Sorted<Service, Cell>,
+}
+
+impl Serialize for Services<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.cells.iter().map(|(service, cell)| {
+            let cells = [(service.clone(), cell.clone())].into_iter().collect();
+            Bytes(Flush { cells: BTreeMap::from([(self.second, cells)]), ..Flush::default() }.encode())
+        }))
+    }
 }
 
 impl Merger {
@@ -85,9 +98,10 @@ impl Merger {
 
     pub(in crate::stage) fn restore(snapshot: MergerSnapshot<'_>) -> Result<Self, WireError> {
         let MergerSnapshot { open, rest } = snapshot;
-        let cells_of = |(second, bytes)| {
-            let mut flush = Flush::decode(bytes)?;
-            Ok((second, flush.cells.remove(&second).unwrap_or_default()))
+        let cells_of = |(second, services): (Second, Vec<&[u8]>)| {
+            let decoded = services.into_iter().map(|bytes| Ok(Flush::decode(bytes)?.cells.remove(&second)));
+            let decoded: Vec<_> = decoded.collect::<Result<_, WireError>>()?;
+            Ok((second, decoded.into_iter().flatten().flatten().collect()))
         };
         Ok(Self {
             roster: rest.roster.iter().map(|(topic, partitions)| (Topic::new(topic), *partitions)).collect(),

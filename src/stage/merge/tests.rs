@@ -1,4 +1,6 @@
 use super::*;
+use crate::record::TemplateId;
+use crate::vectorise::TemplateTally;
 use crate::vectorise::wire::Outcomes;
 
 fn flush(cells: &[(i64, u64)], progress: &[(i32, i64, i64, Option<i64>, bool)], partitions: u32) -> Flush {
@@ -44,8 +46,18 @@ fn a_merger_that_is_restored_is_the_one_that_was_kept() {
     closed(&mut merger);
     merger.add(flush(&[(21, 4)], &[(0, 9, 10, Some(30), false)], 2));
     merger.open.insert(Second(17), Sorted::default());
+    let tally = TemplateTally { skeleton: Some("it <*>".into()), ..TemplateTally::default() };
+    let partition = Partition::new(Topic::new("logs"), 1);
+    let cell = Cell {
+        templates: [(TemplateId(7), tally)].into_iter().collect(),
+        ranges: [(partition.clone(), (Offset(3), Offset(5)))].into_iter().collect(),
+        ..Cell::default()
+    };
+    merger.open.entry(Second(21)).or_default().insert(Service::new(Some("prod"), "api"), cell);
+    merger.folded_services = 7;
+    merger.cut.insert(partition);
     let restored = kept_and_restored(&merger);
-    assert!(!merger.open.is_empty());
+    assert_eq!(restored.open, merger.open);
     assert_eq!(format!("{restored:?}"), format!("{merger:?}"));
 }
 

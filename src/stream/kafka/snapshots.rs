@@ -46,8 +46,8 @@ impl TopicStore {
         Self { kafka, role, stop, topic, producer: None, kept: BTreeMap::new() }
     }
 
-    /// All records of the topic's first partition, the newest of each key.
-    fn read(&self) -> Result<BTreeMap<String, Vec<u8>>, KafkaError> {
+    /// All records of the topic's first partition whose keys begin so, the newest of each key.
+    fn read(&self, prefix: &str) -> Result<BTreeMap<String, Vec<u8>>, KafkaError> {
         let consumer: BaseConsumer = client::reader(&self.kafka, &self.role).create()?;
         let (first, end) = consumer.fetch_watermarks(&self.topic, 0, READ_TIMEOUT)?;
         let mut list = TopicPartitionList::new();
@@ -63,6 +63,7 @@ impl TopicStore {
                     position = message.offset() + 1;
                     let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
                     match message.payload() {
+                        _ if !key.starts_with(prefix) => {}
                         Some(value) => _ = found.insert(key, value.to_vec()),
                         None => _ = found.remove(&key),
                     }
@@ -106,16 +107,15 @@ impl SnapshotStore for TopicStore {
     }
 
     fn newest(&mut self, partition: i32, not_beyond: Offset) -> Result<Option<Snapshot>, SnapshotError> {
-        let mut records = self.read().map_err(store_error)?;
-        let prefix = format!("{partition}/");
+        let mut records = self.read(&format!("{partition}/")).map_err(store_error)?;
         let mut manifests: Vec<(Manifest, String)> = records
             .iter()
-            .filter(|(key, _)| key.starts_with(&prefix))
             .filter_map(|(key, value)| Some((key.strip_suffix(MANIFEST)?, value)))
             .filter_map(|(name, value)| Some((serde_json::from_slice(value).ok()?, name.to_owned())))
             .collect();
         manifests.sort_by_key(|(manifest, _)| manifest.offset);
-        self.kept.insert(partition, manifests.iter().map(|(manifest, name)| keys_of(manifest, name)).collect());
+        let keys = |name: &String| records.keys().filter(|key| key.starts_with(name)).cloned().collect();
+        self.kept.insert(partition, manifests.iter().map(|(_, name)| keys(name)).collect());
         let Some((manifest, name)) = manifests.into_iter().rev().find(|(manifest, _)| manifest.offset <= not_beyond.0)
         else {
             return Ok(None);

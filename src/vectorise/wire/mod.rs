@@ -192,7 +192,7 @@ fn encode_cell(second: Second, service: &Service, cell: &Cell, topics: &mut Topi
         topic: topics.number(&partition.topic),
         partition: partition.number,
         first: first.0,
-        length: last.0 - first.0,
+        length: last.0.saturating_sub(first.0),
     });
     proto::Cell {
         second: second.0,
