@@ -92,6 +92,19 @@ fn a_million_services_stay_within_the_memory_limit() {
     assert!(instance.stop().success());
 }
 
+/// As jobs do: 250 new ones in each second, each of which writes a line a second for twelve.
+#[test]
+fn services_that_come_and_go_stay_within_the_memory_limit() {
+    let lines = (0..600_000_i64).map(|n| {
+        let (second, place) = (n / 3_000, n % 3_000);
+        let number = (second - place % 12) * 250 + place / 12;
+        line(TIMES_MS[0] + n / 3, &format!("job{number}"), &format!("step {place} of {n} done after {} ms", n % 977))
+    });
+    let mut instance = run_within_the_limit("jobs", lines, &[("observe.threads", "4")]);
+    assert!(instance.metric("eddyline_forgotten") > 0.0);
+    assert!(instance.stop().success());
+}
+
 #[test]
 fn a_million_words_stay_within_the_memory_limit() {
     // Letters only: what has digits in it is a number to the templates.
