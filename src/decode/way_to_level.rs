@@ -23,7 +23,7 @@ pub(super) struct Through<'a> {
 /// first word behind blanks.
 pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Word<'a>>) -> Through<'a> {
     let mut rest = strip_separators(text);
-    if has_stamp && let Some(found) = level_behind_pairs(rest) {
+    if has_stamp && let Some(found) = level_behind_pairs(rest).or_else(|| level_of_jetty(text)) {
         return found;
     }
     let mut numbers = 0;
@@ -72,6 +72,15 @@ fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
     let next = word::word(word.rest.strip_prefix(' ')?)?;
     let level = Some(level::of_header_word(next.text.strip_suffix(':')?, true)?);
     Some(Through { level, rest: next.rest, is_final: true })
+}
+
+/// The level, behind which logger and thread stand, all set apart by colons from the stamp on. Jetty: `:INFO:oejs.Server:main: message`
+fn level_of_jetty(text: &str) -> Option<Through<'_>> {
+    let word = word::word(text.strip_prefix(':')?)?;
+    let (level, names) = word.text.strip_suffix(':')?.split_once(':')?;
+    let (_logger, thread) = names.split_once(':')?;
+    let level = Some(level::of_header_word(level, false).filter(|_| !thread.contains(':'))?);
+    Some(Through { level, rest: word.rest, is_final: true })
 }
 
 /// The level behind the pairs that say whose job writes. Sidekiq: `pid=12 tid=abc class=Cart jid=1a INFO: message`
@@ -140,11 +149,7 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
         let is_set_apart = is_first && tail.is_empty() && !counts && is_plain_level(head);
         let level = Some(level::of_header_word(head, is_set_apart)?);
         // Python: `WARNING:django.request:message`
-        let mut name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
-        // Jetty: `2026-11-23 08:01:24.123:INFO:oejs.Server:main: message`
-        if is_first && tail.get(..name_bytes).is_some_and(|name| name.contains('.')) && tail.ends_with(':') {
-            name_bytes = tail.len();
-        }
+        let name_bytes = tail.split_once(':').map_or(0, |(name, _)| name.len() + 1);
         return Some(Through { level, rest: rest.get(head.len() + 1 + name_bytes..)?, is_final: true });
     }
     // Padded, or followed by a tab or a comma, a level is no word of a sentence in lower case either.
@@ -187,7 +192,9 @@ fn level_of_icinga(word: &str) -> Option<Level> {
 fn level_of_android(word: &str) -> Option<Level> {
     let (letter, tag) = word.split_once('/')?;
     let [letter] = letter.as_bytes() else { return None };
-    level::of_letter(*letter).filter(|_| !tag.is_empty() && !tag.contains('/'))
+    // `I/O: error` and `N/A: x` begin messages.
+    let is_tag = tag.len() > 2 && tag.starts_with(|first: char| first.is_ascii_uppercase()) && !tag.contains('/');
+    level::of_letter(*letter).filter(|_| is_tag)
 }
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.

@@ -31,8 +31,9 @@ pub(super) fn read(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
 /// Seconds since 1970, in ten digits; what follows is the message, also where it begins with `SERVICE ALERT:`.
 fn of_nagios(line: &str) -> Option<Header<'_>> {
     let (seconds, message) = line.strip_prefix('[')?.split_at_checked("1795420884".len())?;
-    let time =
-        seconds.bytes().all(|byte| byte.is_ascii_digit()).then(|| stamp::of_integer(seconds.parse().ok()?))??;
+    // Up to the year 2065: what is larger is another number.
+    let is_time = seconds.starts_with(['1', '2']) && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let time = is_time.then(|| stamp::of_integer(seconds.parse().ok()?))??;
     Some(Header { time: Some(time), level: None, host: None, message: message.strip_prefix("] ")? })
 }
 

@@ -351,10 +351,13 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("12345:20261123:080124.123 cannot read", "cannot read", Level::Info, None),
     (" 12345:20261123:080124.123 cannot read", "cannot read", Level::Info, None),
     ("  1234:20261123:080124.123 cannot read", "cannot read", Level::Info, None),
+    ("[4294967295] wrapped", "[4294967295] wrapped", Level::Info, None),
     ("[1795420884] SERVICE ALERT: web01;HTTP;CRITICAL", "SERVICE ALERT: web01;HTTP;CRITICAL", Level::Fatal, None),
     // Android, gathered
     ("2026-11-23 08:01:24.123 12345-12345/com.shop E/CartActivity: cannot open", "cannot open", Level::Error, None),
     ("2026-11-23 08:01:24 read/write: slow", "read/write: slow", Level::Info, None),
+    ("2026-11-23 08:01:24 I/O: slow", "I/O: slow", Level::Info, None),
+    ("2026-11-23 08:01:24 ERROR:shop.cart:Timeout: 5 s", "Timeout: 5 s", Level::Error, None),
     // What is no header stays.
     (
         "2026-11-23 08:01:24 INFO [main] a.b.c.ParseException was thrown",
