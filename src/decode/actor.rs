@@ -54,19 +54,20 @@ pub(super) fn behind_worker(text: &str) -> &str {
 pub(super) fn behind_worker_number(text: &str) -> &str {
     let behind = text.strip_prefix(": #").and_then(|number| {
         let digits = number.bytes().take_while(u8::is_ascii_digit).count();
-        number.get(digits..).filter(|rest| digits > 0 && rest.starts_with(' '))
+        number.get(digits..).filter(|rest| matches!(digits, 1 | 2) && rest.starts_with(' '))
     });
     behind.unwrap_or(text)
 }
 
 /// What follows process and host. pino-pretty: `(cart/12345 on web01): message`, of which name and host may be missing.
 pub(super) fn behind_process_on_host(text: &str) -> Option<&str> {
-    let (inner, message) = text.strip_prefix('(')?.split_once("): ")?;
-    let inner = inner.get(..ELEMENT_BYTES_MAX).unwrap_or(inner);
+    let near = text.get(..text.floor_char_boundary(ELEMENT_BYTES_MAX))?;
+    let inner = near.strip_prefix('(')?.split_once("): ")?.0;
     let (process, host) = inner.split_once(" on ").unwrap_or((inner, ""));
-    let number = process.rsplit_once('/').map_or(process, |(_name, number)| number);
-    let is_process = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    (is_process && !host.contains([' ', '(']) && !process.contains('(')).then_some(message)
+    let (name, number) = process.rsplit_once('/').unwrap_or(("node", process));
+    let is_name = name.contains(|letter: char| letter.is_ascii_alphabetic()) && !name.contains([' ', '(']);
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_name && is_number && !host.contains([' ', '('])).then(|| text.get(inner.len() + "(): ".len()..))?
 }
 
 /// What follows the whole name of a class or method, for which behind a thread no separator is needed. java.util.logging as Tomcat

@@ -46,7 +46,13 @@ impl Cursor<'_> {
         self.eat(b' ').then_some(())?;
         // MySQL: `261123  8:01:24`
         self.eat(b' ');
+        let start = self.at;
         let clock_ms = self.clock_with_or_without_colons()?;
+        // WebSphere, which writes the month first: `11/10/26 8:01:24:123`
+        let colons = self.bytes.get(start..self.at)?.iter().filter(|byte| **byte == b':').count();
+        if has_slashes && colons > 2 {
+            return None;
+        }
         let is_over = self.peek().is_none_or(|byte| !byte.is_ascii_digit());
         is_over.then_some(Moment { year: Some(year), month, day, clock_ms, zone_ms: 0 })
     }
@@ -76,8 +82,8 @@ impl Cursor<'_> {
         Some(Moment { year, month, day, clock_ms, zone_ms: self.zone_ms() })
     }
 
-    /// `11/23/2026 08:01:24 AM`, `23.11.2026 08:01:24`: with slashes the month is first, if it can be one. Suricata: `23/11/2026 -- 08:01:24` (never
-    /// the month), `11/23/2026-08:01:24.123456`.
+    /// `11/23/2026 08:01:24 AM`, `23.11.2026 08:01:24`: with slashes the month is first, if it can be one. Suricata:
+    /// `23/11/2026 -- 08:01:24` (never the month), `11/23/2026-08:01:24.123456`.
     pub(super) fn year_last(&mut self) -> Option<Moment> {
         let first = self.up_to_two_digits()?;
         let separator = self.eat_one_of(b"/.-")?;
@@ -112,8 +118,8 @@ impl Cursor<'_> {
         Some(Moment { year: None, month, day, clock_ms, zone_ms: 0 })
     }
 
-    /// `Nov 23 08:01:24 UTC`, `Nov 23, 2026 8:01:24 AM`, `Nov 23, 2026, 8:01:24 AM`, `Nov 23 2026 08:01:24`; after the name of a weekday also with the year at the
-    /// end: `Sun Dec 04 04:47:44.123 2005`.
+    /// `Nov 23 08:01:24 UTC`, `Nov 23, 2026 8:01:24 AM`, `Nov 23, 2026, 8:01:24 AM`, `Nov 23 2026 08:01:24`; after the name of a
+    /// weekday also with the year at the end: `Sun Dec 04 04:47:44.123 2005`.
     pub(super) fn month_first(&mut self) -> Option<Moment> {
         let name = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk());
         let has_weekday = matches!(name, Some(b"Mon " | b"Tue " | b"Wed " | b"Thu " | b"Fri " | b"Sat " | b"Sun "));

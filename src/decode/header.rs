@@ -1,9 +1,10 @@
 //! The header of a line: what a program's logger writes before the message.
 //!
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
-//! logback, java.util.logging, JBoss, Python, Go, Rust, Ruby, .NET, syslog, journald, the kernel, klog and glog, nginx, Apache,
-//! PostgreSQL, MySQL, MariaDB, CockroachDB, ClickHouse, SQL Server, Redis, MongoDB, NATS, Ceph, GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga,
-//! Nagios, Zabbix, Telegraf, Fluentd, Suricata, WebLogic, WebSphere, Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
+//! logback, java.util.logging, JBoss, Jetty, WebLogic, WebSphere, Python, Go, Rust, Ruby, .NET, pino-pretty, syslog, journald, the
+//! kernel, klog and glog, nginx, Apache, PostgreSQL, MySQL, MariaDB, CockroachDB, ClickHouse, SQL Server, Redis, MongoDB, NATS, Ceph,
+//! GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Nagios, Zabbix, Telegraf, Fluentd, Suricata, SSSD, Android, Windows and the RAS
+//! logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
 //! stands.
 //!
 //! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
@@ -54,7 +55,15 @@ pub(super) fn read(line: &str, record_ms: Option<i64>) -> Header<'_> {
 
 /// As [`read`], for a line that begins with this stamp.
 pub(super) fn read_behind<'a>(line: &'a str, stamp: &Stamp<'a>) -> Header<'a> {
-    behind_stamp(stamp).or_whole(line)
+    let header = behind_stamp(stamp);
+    // pino-pretty sets its stamps in brackets.
+    if line.starts_with('[')
+        && header.level.is_some()
+        && let Some(message) = behind_process_on_host(header.message)
+    {
+        return Header { message, ..header }.or_whole(line);
+    }
+    header.or_whole(line)
 }
 
 /// As [`read`], for a line that is known to begin with no stamp.
@@ -155,14 +164,9 @@ fn of_written(said: Option<Level>, text: &str) -> Header<'_> {
 
 /// The message behind stamp and level.
 fn behind_level<'a>(found: &Through<'a>) -> &'a str {
-    let mut rest = strip_separators(behind_worker_number(found.rest));
+    let mut rest = strip_separators(if found.level.is_some() { behind_worker_number(found.rest) } else { found.rest });
     if found.is_final {
         return rest;
-    }
-    if found.level.is_some()
-        && let Some(message) = behind_process_on_host(rest)
-    {
-        return strip_separators(message);
     }
     let (mut has_logger, mut has_thread, mut is_behind_logger) = (false, false, false);
     for _ in 0..BEHIND_LEVEL_MAX {

@@ -97,7 +97,7 @@ fn of_digits(cursor: &mut Cursor<'_>, record_ms: Option<i64>) -> Option<Option<S
         (2, b'/') => cursor.first_of(&[Cursor::short_year, Cursor::year_last, Cursor::without_year]),
         (1..=2, b'-' | b'.' | b'/') => cursor.first_of(&[Cursor::year_last, Cursor::without_year]),
         // Zabbix: `12345:20261123:080124.123`
-        (1..=8, b':') if byte(digits + 9) == b':' => {
+        (1..=8, b':') if byte(digits + 3).is_ascii_digit() && byte(digits + 9) == b':' => {
             cursor.at += digits + 1;
             cursor.first_of(&[Cursor::compact])
         }

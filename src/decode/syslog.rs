@@ -5,8 +5,7 @@ use super::level;
 use super::stamp::Style;
 use super::word::{Word, class};
 
-/// Host and message behind the stamp of a line of syslog, of which this is the first word: `web01 sshd[230]: message`. Source: RFC 3164,
-/// section 4.1.
+/// Host and message behind the stamp of a line of syslog, of which this is the first word: `web01 sshd[230]: message`.
 pub(super) fn behind_host<'a>(host: &Word<'a>, style: Style) -> Option<(Option<&'a str>, &'a str)> {
     const HOST: u16 = class::ALPHANUMERIC
         | class::POINT

@@ -365,3 +365,11 @@ proptest! {
         }
     }
 }
+
+/// WebSphere writes the month first, also on days that could be a month.
+#[test]
+fn the_month_comes_first_where_milliseconds_follow_a_colon() {
+    let line = "[11/10/26 8:01:24:123 UTC] 0000004a WsServerImpl  A   WSVR0001I: open";
+    assert_eq!((time_ms(line), message(line).as_str()), (Some(1_794_297_684_123), "WSVR0001I: open"));
+    assert_eq!(time_ms("26/11/10 08:01:24 INFO a.b.C: open"), Some(1_794_297_684_000));
+}

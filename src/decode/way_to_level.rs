@@ -140,7 +140,7 @@ fn level_of<'a>(rest: &'a str, word: &Word<'a>, has_stamp: bool, is_first: bool)
         let tail = tail.get(1..).unwrap_or_default();
         if has_stamp
             && tail.is_empty()
-            && let Some(level) = level_of_icinga(head).or_else(|| level_of_android(head))
+            && let Some(level) = level_of_icinga(head).or_else(|| level_of_android(head, is_first))
         {
             return Some(Through { level: Some(level), rest: after, is_final: true });
         }
@@ -189,12 +189,12 @@ fn level_of_icinga(word: &str) -> Option<Level> {
 }
 
 /// The level before a tag of Android: `I/CartActivity: message`
-fn level_of_android(word: &str) -> Option<Level> {
+fn level_of_android(word: &str, is_first: bool) -> Option<Level> {
     let (letter, tag) = word.split_once('/')?;
-    let [letter] = letter.as_bytes() else { return None };
-    // `I/O: error` and `N/A: x` begin messages.
-    let is_tag = tag.len() > 2 && tag.starts_with(|first: char| first.is_ascii_uppercase()) && !tag.contains('/');
-    level::of_letter(*letter).filter(|_| is_tag)
+    let [letter @ (b'V' | b'D' | b'I' | b'W' | b'E' | b'F')] = letter.as_bytes() else { return None };
+    // `I/O: error` begins a message. Behind process and package a tag may be in lower case.
+    let is_name = tag.starts_with(|first: char| first.is_ascii_uppercase() || !is_first && first.is_ascii_lowercase());
+    level::of_letter(*letter).filter(|_| tag.len() > 2 && is_name && !tag.contains('/'))
 }
 
 /// The level of a single letter. Android: `1702  2395 D WindowManager: message`; MongoDB: `I NETWORK  [conn1] message`.

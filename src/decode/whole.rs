@@ -22,7 +22,9 @@ use super::word::{class, word};
 pub(super) fn read(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
     match line.as_bytes() {
         [b'#', b'#', b'#', b'#', b'<', ..] => of_weblogic(line.get(4..)?, record_ms),
-        [b'<', b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', ..] => of_weblogic(line, record_ms),
+        [b'<', b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', ..] | [b'<', b'0'..=b'9', ..] => {
+            of_weblogic(line, record_ms)
+        }
         [b'[', b'1'..=b'9', b'/' | b'0'..=b'9', ..] => of_nagios(line).or_else(|| of_websphere(line)),
         _ => None,
     }
@@ -34,7 +36,11 @@ fn of_nagios(line: &str) -> Option<Header<'_>> {
     // Up to the year 2065: what is larger is another number.
     let is_time = seconds.starts_with(['1', '2']) && seconds.bytes().all(|byte| byte.is_ascii_digit());
     let time = is_time.then(|| stamp::of_integer(seconds.parse().ok()?))??;
-    Some(Header { time: Some(time), level: None, host: None, message: message.strip_prefix("] ")? })
+    let message = message.strip_prefix("] ")?;
+    // What other programs write behind such a number, a thread's: a level, a stamp, an object.
+    let is_level = level::of_header_word(word(message)?.text.trim_end_matches(':'), false).is_some();
+    let is_message = message.starts_with(|first: char| first.is_ascii_uppercase()) && !is_level;
+    is_message.then_some(Header { time: Some(time), level: None, host: None, message })
 }
 
 /// Every field in angle brackets; the message is behind the one that says its id.
@@ -57,13 +63,14 @@ fn of_weblogic(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
 
 /// `BEA-000365`
 fn is_message_id(field: &str) -> bool {
-    let is_prefix = |prefix: &str| prefix.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b' ');
+    let is_prefix =
+        |prefix: &str| !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b' ');
     field.split_once('-').is_some_and(|(prefix, number)| {
         is_prefix(prefix) && number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
-/// A time, where what stands behind its clock is no zone that would have to be known to believe it.
+/// The time, unless a zone that is not known stands behind its clock.
 fn of_known_zone(zone: &str, time: Option<StreamTime>) -> Option<StreamTime> {
     time.filter(|_| zone.trim_ascii().is_empty())
 }
@@ -89,7 +96,10 @@ fn of_websphere(line: &str) -> Option<Header<'_>> {
         _ => return None,
     };
     let time = of_known_zone(zone, moment.ms_near(None).and_then(stamp::believed));
-    Some(Header { time, level: Some(level), host: None, message: behind_class(letter.rest.trim_ascii_start()) })
+    // One blank stands before class and method, three where there are none. What a program prints has neither.
+    let has_class = !matches!(letter.text, "O" | "R") && !letter.rest.starts_with("  ");
+    let text = letter.rest.trim_ascii_start();
+    Some(Header { time, level: Some(level), host: None, message: if has_class { behind_class(text) } else { text } })
 }
 
 /// What follows class and method: `com.shop.CartService open message`.
@@ -100,7 +110,8 @@ fn behind_class(text: &str) -> &str {
         let method = word(name.rest.strip_prefix(' ')?)?;
         let is_name = is_class
             && name.is_of(class::ALPHANUMERIC | class::POINT | class::DOLLAR | class::UNDERSCORE | class::MIXED);
-        (is_name && method.is_of(class::LOWER | class::UPPER | class::MIXED)).then(|| method.rest.trim_ascii_start())
+        let is_method = method.is_of(class::ALPHANUMERIC | class::DOLLAR | class::ANGLE | class::MIXED);
+        (is_name && is_method).then(|| method.rest.trim_ascii_start())
     });
     behind.filter(|message| !message.is_empty()).unwrap_or(text)
 }
