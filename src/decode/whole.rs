@@ -1,4 +1,4 @@
-//! Headers that no other program's look like, so that they are known as a whole.
+//! Headers that are known as a whole: what follows is the message, and nothing of it is looked at for more of a header.
 //!
 //! ```text
 //! ####<Nov 23, 2026 8:01:24 AM UTC> <Info> <Security> <web01> <AdminServer> <[ACTIVE] ...> <...> <> <> <1795420884123> <BEA-090905> <message>
@@ -17,6 +17,9 @@ use super::header::Header;
 use super::level;
 use super::stamp;
 use super::word::{class, word};
+
+/// The most fields of WebLogic that are looked at for the id of the message: what is behind them is the message.
+const FIELDS_MAX: usize = 12;
 
 /// The header of a line of WebLogic, WebSphere or Nagios.
 pub(super) fn read(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
@@ -50,7 +53,8 @@ fn of_weblogic(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
     let (severity, fields) = fields.split_once("> <")?;
     let level = level::of_header_word(severity, true)?;
     let (mut message, mut rest) = (fields, fields);
-    while let Some((field, behind)) = rest.split_once("> <") {
+    for _ in 0..FIELDS_MAX {
+        let Some((field, behind)) = rest.split_once("> <") else { break };
         rest = behind;
         if is_message_id(field) {
             message = behind;
