@@ -1,7 +1,8 @@
 //! Invariant 5, exactly once, by destruction: three instances, a network and a broker, to which all that can happen happens while
 //! the recording is written; then what was published has to be, byte for byte, what an undisturbed run over the same input publishes.
 //!
-//! `tests/chaos --kills N [--seed S]` runs as many faults as one likes, in rounds of twenty, each with a seed of its own.
+//! `tests/chaos --faults N [--seed S]` runs as many faults as one likes, in rounds of twenty, each with a seed of its own; `--kills N`
+//! only those that kill somebody, of which an instance or the broker dies in each.
 
 mod fault;
 
@@ -28,20 +29,23 @@ const LIMIT: Duration = Duration::from_secs(180);
 #[test]
 fn destruction_changes_no_byte_of_what_is_published() {
     let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().expect(name));
-    let kills = usize::try_from(number("EDDYLINE_CHAOS_KILLS").unwrap_or(ROUND as u64)).unwrap();
+    let kills = number("EDDYLINE_CHAOS_KILLS");
+    let count = usize::try_from(kills.or(number("EDDYLINE_CHAOS_FAULTS")).unwrap_or(ROUND as u64)).unwrap();
+    let (are_kills, what) = (kills.is_some(), if kills.is_some() { "kills" } else { "faults" });
     let seed = number("EDDYLINE_CHAOS_SEED").unwrap_or(1);
     let recording = Recording::shop(i64::from(u16::MAX));
     let proxy = Proxy::new();
     let broker = Broker::behind(proxy.address());
     let (address, network) = (proxy.address().to_owned(), proxy.serve(broker.proxied()));
-    for (round, done) in (0..kills).step_by(ROUND).enumerate() {
+    for (round, done) in (0..count).step_by(ROUND).enumerate() {
         let (client, topic) = (Client::new(broker.bootstrap()), unique("chaos"));
         client.create_topic(&topic, PARTITIONS, &[]);
         let evidence = std::env::temp_dir().join(unique("eddyline-chaos"));
         std::fs::create_dir_all(&evidence).unwrap();
         let round = Round {
             seed: seed + round as u64,
-            kills: ROUND.min(kills - done),
+            faults: ROUND.min(count - done),
+            are_kills,
             address: &address,
             broker: &broker,
             network: &network,
@@ -53,10 +57,10 @@ fn destruction_changes_no_byte_of_what_is_published() {
         let began = Instant::now();
         match catch_unwind(AssertUnwindSafe(|| round.run())) {
             Ok(events) => eprintln!(
-                "seed {}: {} faults, {events} events, nothing lost, nothing twice, the same bytes; {} of {kills} faults, {} s",
+                "seed {}: {} {what}, {events} events, nothing lost, nothing twice, the same bytes; {} of {count} {what}, {} s",
                 round.seed,
-                round.kills,
-                done + round.kills,
+                round.faults,
+                done + round.faults,
                 began.elapsed().as_secs()
             ),
             Err(failure) => {
@@ -64,9 +68,9 @@ fn destruction_changes_no_byte_of_what_is_published() {
                     [round.setup.topic.as_str(), &round.setup.prefix, "__transaction_state", "__consumer_offsets"];
                 broker.testify(&names, &round.evidence);
                 eprintln!(
-                    "FAILED with seed {}: `tests/chaos --kills {} --seed {}` runs it again; the logs are in {}",
+                    "FAILED with seed {}: `tests/chaos --{what} {} --seed {}` runs it again; the logs are in {}",
                     round.seed,
-                    round.kills,
+                    round.faults,
                     round.seed,
                     round.evidence.display()
                 );
@@ -79,7 +83,8 @@ fn destruction_changes_no_byte_of_what_is_published() {
 
 struct Round<'a> {
     seed: u64,
-    kills: usize,
+    faults: usize,
+    are_kills: bool,
     address: &'a str,
     broker: &'a Broker,
     network: &'a Network,
@@ -138,8 +143,8 @@ impl Round<'_> {
     /// Lets the faults happen while the recording is written. Nobody ends who was not told to.
     fn destroy<'a>(&'a self, client: &Client, setup: &'a Setup) -> Victims<'a> {
         let mut random = Random::new(self.seed);
-        let faults = faults(self.kills, &mut random);
-        let over = WRITING_PER_FAULT * u32::try_from(self.kills).unwrap();
+        let faults = faults(self.faults, self.are_kills, &mut random);
+        let over = WRITING_PER_FAULT * u32::try_from(self.faults).unwrap();
         let (hurry, is_written) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let hurries = Hurry(&hurry);

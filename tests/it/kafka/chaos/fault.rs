@@ -66,12 +66,19 @@ const DECK: [Fault; 20] = [
     Fault::Lose(Api::Produce, Side::Answer),
 ];
 
+impl Fault {
+    /// Whether somebody is killed.
+    fn is_kill(self) -> bool {
+        matches!(self, Self::Kill | Self::KillAt(..) | Self::KillBroker)
+    }
+}
+
 /// As many faults as asked for, in the order of this seed.
-pub fn faults(count: usize, random: &mut Random) -> Vec<Fault> {
+pub fn faults(count: usize, are_kills: bool, random: &mut Random) -> Vec<Fault> {
     let mut faults = Vec::new();
     while faults.len() < count {
         for half in DECK.chunks(DECK.len() / 2) {
-            let mut half = half.to_vec();
+            let mut half: Vec<Fault> = half.iter().copied().filter(|fault| !are_kills || fault.is_kill()).collect();
             while !half.is_empty() {
                 faults.push(half.swap_remove(index_below(half.len(), random)));
             }
