@@ -19,7 +19,7 @@ use super::suitability::Unsuitable;
 use super::{ClosedSecond, TemplateFacts};
 use crate::record::{Second, Service, TemplateId};
 use crate::template::{Masks, Merge};
-use crate::vectorise::{OTHER_SERVICES, Sample, Walk};
+use crate::vectorise::{OTHER_SERVICES, Sample, Sorted, Walk};
 
 /// How many bytes the templates of one service may take, with their texts, samples and series: some 1,500 to 2,000 templates, and
 /// 700 of those that come every second.
@@ -34,8 +34,18 @@ pub const SERVICES_MAX: usize = 5_000;
 /// What was forgotten in a second, so that the detectors forget it too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Gone {
+    /// In rising order.
     pub(super) services: Vec<ServiceNumber>,
     pub(super) templates: Vec<(ServiceNumber, Place)>,
+}
+
+impl Gone {
+    /// Takes out what is held of the services that were forgotten. O(n) where any were.
+    pub(super) fn take_from<T>(&self, of_services: &mut Sorted<ServiceNumber, T>) {
+        if !self.services.is_empty() {
+            of_services.retain(|number, _| self.services.binary_search(number).is_err());
+        }
+    }
 }
 
 /// A template of a service that became part of another one in this second.
@@ -116,6 +126,7 @@ impl Catalogue {
         self.take_back(now, &mut gone);
         self.shrink_services(now, &mut gone);
         self.shrink_templates(now, held, &mut gone);
+        gone.services.sort_unstable();
         self.forgotten += (gone.services.len() + gone.templates.len()) as u64;
         (gone, merged)
     }

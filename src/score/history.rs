@@ -9,6 +9,7 @@ use super::known_service::ServiceNumber;
 use super::sight::{Active, Known};
 use super::{Window, WindowFacts};
 use crate::record::{Offset, Partition, Second, TimeBasis, Topic};
+use crate::vectorise::Sorted;
 
 /// Seconds that are remembered.
 const KEPT_SECONDS: i64 = 600;
@@ -32,7 +33,7 @@ struct Block {
 /// The recent past of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct History {
-    blocks: BTreeMap<ServiceNumber, VecDeque<Block>>,
+    blocks: Sorted<ServiceNumber, VecDeque<Block>>,
     /// Names of partitions by their number, and numbers by name.
     partitions: Vec<(Arc<str>, i32)>,
     numbers: BTreeMap<(Arc<str>, i32), u32>,
@@ -41,9 +42,7 @@ pub(super) struct History {
 impl History {
     /// Adds a second.
     pub(super) fn add(&mut self, now: Second, known: &Known<'_>) {
-        for number in &known.gone.services {
-            self.blocks.remove(number);
-        }
+        known.gone.take_from(&mut self.blocks);
         for active in &known.active {
             self.add_service(now, active);
         }
@@ -56,7 +55,8 @@ impl History {
     fn add_service(&mut self, now: Second, active: &Active<'_>) {
         let start = Second(now.0.div_euclid(BLOCK_SECONDS) * BLOCK_SECONDS);
         // Many a service writes once: a block is large.
-        let blocks = self.blocks.entry(active.known.number).or_insert_with(|| VecDeque::with_capacity(1));
+        let blocks = self.blocks.get_or_insert_with(active.known.number, || VecDeque::with_capacity(1));
+        let Some(blocks) = blocks else { return };
         while blocks.front().is_some_and(|first| now.since(first.start) > KEPT_SECONDS) {
             blocks.pop_front();
         }

@@ -5,7 +5,7 @@
 //! remembered. Records become rarer with time (of n windows from one distribution ln n are records: Rényi, 1962), so that this
 //! needs no threshold tuned to a service.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use super::{
     Severity, Subject, Told, Window,
 };
 use crate::record::{Second, TemplateId};
+use crate::vectorise::Sorted;
 
 /// Length of a window, in seconds.
 const WINDOW_SECONDS: i64 = 10;
@@ -61,7 +62,7 @@ struct ServiceMix {
 /// The mixes of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Mixes {
-    services: BTreeMap<ServiceNumber, Box<ServiceMix>>,
+    services: Sorted<ServiceNumber, Box<ServiceMix>>,
 }
 
 impl Detect for Mixes {
@@ -72,11 +73,10 @@ impl Detect for Mixes {
                 mix.merge(merged.from, merged.into);
             }
         }
-        for number in &known.gone.services {
-            self.services.remove(number);
-        }
+        known.gone.take_from(&mut self.services);
         for active in known.seen_whole() {
-            let mix = self.services.entry(active.known.number).or_insert_with(|| Box::new(ServiceMix::new(now)));
+            let new = || Box::new(ServiceMix::new(now));
+            let Some(mix) = self.services.get_or_insert_with(active.known.number, new) else { continue };
             mix.close(now, active, told.of(active.service), found);
             let present = active.templates.iter().filter(|sight| sight.lines() > 0).map(|sight| sight.id);
             mix.recent.push_back((now, present.take(TEMPLATES_MAX).collect()));

@@ -24,6 +24,7 @@ use super::{
     Budget, ClosedSecond, Detect, Detector, Figures, Judgement, Reasoning, Subject, Told, WARM_UP_SECONDS, Window,
 };
 use crate::record::{Level, Second, Service};
+use crate::vectorise::Sorted;
 
 /// Below this age a template has no rate of its own, in seconds.
 const YOUNG_SECONDS: i64 = 120;
@@ -53,7 +54,7 @@ struct ServiceRates {
 /// The rates of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rates {
-    services: BTreeMap<ServiceNumber, Box<ServiceRates>>,
+    services: Sorted<ServiceNumber, Box<ServiceRates>>,
     /// How many series each domain has, counted once a minute.
     series: BTreeMap<Option<Arc<str>>, u64>,
     counted_in_minute: Option<i64>,
@@ -79,8 +80,8 @@ impl Detect for Rates {
         }
         for active in known.seen_whole() {
             let threshold = self.threshold(active.service, known.budget);
-            let rates = self.services.entry(active.known.number);
-            let rates = rates.or_insert_with(|| Box::new(ServiceRates::new(active.known.birth)));
+            let new = || Box::new(ServiceRates::new(active.known.birth));
+            let Some(rates) = self.services.get_or_insert_with(active.known.number, new) else { continue };
             if rates.is_silent && active.cell.total() > 0 {
                 rates.end_silence(|series| series.go_on(now));
             }
@@ -124,9 +125,7 @@ impl Rates {
     }
 
     fn forget(&mut self, known: &Known<'_>) {
-        for number in &known.gone.services {
-            self.services.remove(number);
-        }
+        known.gone.take_from(&mut self.services);
         for (number, place) in &known.gone.templates {
             if let Some(rates) = self.services.get_mut(number) {
                 rates.templates.take(*place);

@@ -21,6 +21,7 @@ use super::{
     Subject, Told, WARM_UP_SECONDS, Window,
 };
 use crate::record::{Level, Second, Service, TemplateId};
+use crate::vectorise::Sorted;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct ServiceGaps {
@@ -33,7 +34,7 @@ struct ServiceGaps {
 /// The gaps of all services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Silence {
-    services: BTreeMap<ServiceNumber, Box<ServiceGaps>>,
+    services: Sorted<ServiceNumber, Box<ServiceGaps>>,
     /// Tests a day of each domain, counted once a minute.
     tests_per_day: BTreeMap<Option<Arc<str>>, f64>,
     counted_in_minute: Option<i64>,
@@ -54,9 +55,7 @@ impl Detect for Silence {
                 None => _ = gaps.templates.get_or_insert_with(absorbed.into, || of_part),
             }
         }
-        for number in &known.gone.services {
-            self.services.remove(number);
-        }
+        known.gone.take_from(&mut self.services);
         for (number, place) in &known.gone.templates {
             if let Some(gaps) = self.services.get_mut(number) {
                 gaps.templates.take(*place);
@@ -64,8 +63,10 @@ impl Detect for Silence {
         }
         self.see_again(now, known);
         for active in known.seen_whole() {
-            let gaps = self.services.entry(active.known.number).or_insert_with(|| Box::new(ServiceGaps::new(now)));
-            gaps.meet(now, active);
+            let new = || Box::new(ServiceGaps::new(now));
+            if let Some(gaps) = self.services.get_or_insert_with(active.known.number, new) {
+                gaps.meet(now, active);
+            }
         }
         self.count_tests(now, known);
         // Nearly always nothing is due, and then the services need not be looked up.

@@ -74,6 +74,15 @@ impl<K: Ord, V> Sorted<K, V> {
         }
     }
 
+    /// What belongs to the key, made now where nothing does. O(log n), O(n) for a new one unless keys come in rising order. Never `None`.
+    pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
+        let place = self.place(&key).unwrap_or_else(|place| {
+            self.0.insert(place, (key, make()));
+            place
+        });
+        self.0.get_mut(place).map(|(_, value)| value)
+    }
+
     /// Takes out what belongs to a key. O(n).
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.place(key).ok()?;
@@ -201,6 +210,8 @@ mod tests {
                 tree.entry(key).and_modify(|mine| *mine ^= theirs).or_insert(theirs);
             }
             for key in gone {
+                let mine = flat.get_or_insert_with(key.wrapping_mul(3), || 5);
+                prop_assert_eq!(mine, Some(tree.entry(key.wrapping_mul(3)).or_insert(5)));
                 prop_assert_eq!(flat.get(&key), tree.get(&key));
                 prop_assert_eq!(flat.remove(&key), tree.remove(&key));
             }
