@@ -99,11 +99,12 @@ impl Cursor<'_> {
         Some(Moment { year: Some(year), month, day, clock_ms, zone_ms: self.zone_ms() })
     }
 
-    /// `11/23/26 8:01:24:123 UTC`, as WebSphere writes it.
+    /// `11/23/26 8:01:24:123 UTC`, `11/23/26, 8:01:24:123 UTC`, as WebSphere and its Liberty write it.
     pub(super) fn month_first_short_year(&mut self) -> Option<Moment> {
         let month = self.up_to_two_digits()?;
         let day = self.eat(b'/').then(|| self.up_to_two_digits())??;
         let year = self.eat(b'/').then(|| self.two_digits())??;
+        self.eat(b',');
         let clock_ms = self.eat(b' ').then(|| self.clock())??;
         let moment = Moment { year: Some(2000 + i32::from(year)), month, day, clock_ms, zone_ms: self.zone_ms() };
         Some(moment).filter(Moment::is_plausible)

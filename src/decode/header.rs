@@ -3,7 +3,7 @@
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
 //! logback, java.util.logging, JBoss, Jetty, WebLogic, WebSphere, Python, Go, Rust, Ruby, .NET, pino-pretty, syslog, journald, the
 //! kernel, klog and glog, nginx, Apache, PostgreSQL, MySQL, MariaDB, CockroachDB, ClickHouse, SQL Server, Redis, MongoDB, NATS, Ceph,
-//! GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Nagios, Zabbix, Telegraf, Fluentd, Suricata, SSSD, Android, Windows and the RAS
+//! GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Nagios, Zabbix, Telegraf, Fluentd, Suricata, SSSD, Unbound, OpenLDAP, Android, Windows and the RAS
 //! logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
 //! stands.
 //!

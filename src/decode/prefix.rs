@@ -55,14 +55,19 @@ fn behind_sign(stamp: Stamp<'_>) -> (Option<Level>, Stamp<'_>) {
     (Some(level), Stamp { rest: stamp.rest.get(3..).unwrap_or_default(), ..stamp })
 }
 
-/// A single word in brackets before a date: a process, a thread or a level. Before Redis 3 it was the process.
+/// A single word in brackets before a date: a process, a thread or a level. Before Redis 3 it was the process. Suricata has the process and
+/// the name of its thread: `[100088 - Suricata-Main]`.
 fn of_group(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<'_>)> {
     let (inner, rest) = group(line)?;
     let stamp = rest.trim_ascii_start();
     // A state that is checked, such as `[FAILED]`, is no part of a header.
     let level = level::of_header_word(inner, true);
     let is_constant = inner.len() > 1 && inner.bytes().all(|byte| byte.is_ascii_uppercase());
-    if inner.contains(' ') || stamp.len() == rest.len() || is_constant && level.is_none() {
+    let is_named_thread = || {
+        let names = inner.split_once(" - ").filter(|(_, name)| !name.is_empty() && !name.contains(' '));
+        names.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if inner.contains(' ') && !is_named_thread() || stamp.len() == rest.len() || is_constant && level.is_none() {
         return None;
     }
     match stamp.as_bytes() {

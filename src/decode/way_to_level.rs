@@ -26,6 +26,9 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
     if has_stamp && let Some(found) = level_behind_pairs(rest).or_else(|| level_of_jetty(text)) {
         return found;
     }
+    if let Some(found) = level_of_logcat(rest) {
+        return found;
+    }
     let mut numbers = 0;
     let mut known = first.filter(|word| word.is_first_of(rest));
     for place in 0..BEFORE_LEVEL_MAX {
@@ -74,13 +77,28 @@ fn level_behind_category<'a>(word: &Word<'a>) -> Option<Through<'a>> {
     Some(Through { level, rest: next.rest, is_final: true })
 }
 
-/// The level, behind which logger and thread stand, all set apart by colons from the stamp on. Jetty: `:INFO:oejs.Server:main: message`
+/// The level, behind which logger and thread stand, all set apart by colons from the stamp on. Jetty: `:INFO:oejs.Server:main: message`,
+/// from version 10 on `:INFO :oejs.Server:main: message`.
 fn level_of_jetty(text: &str) -> Option<Through<'_>> {
-    let word = word::word(text.strip_prefix(':')?)?;
-    let (level, names) = word.text.strip_suffix(':')?.split_once(':')?;
-    let (_logger, thread) = names.split_once(':')?;
-    let level = Some(level::of_header_word(level, false).filter(|_| !thread.contains(':'))?);
-    Some(Through { level, rest: word.rest, is_final: true })
+    let (level, names) = text.strip_prefix(':')?.split_once(':')?;
+    let names = word::word(names)?;
+    let (_logger, thread) = names.text.strip_suffix(':')?.split_once(':')?;
+    let level = Some(level::of_header_word(level.trim_ascii_end(), false).filter(|_| !thread.contains(':'))?);
+    Some(Through { level, rest: names.rest, is_final: true })
+}
+
+/// The level before a tag of Android with its process, as `logcat` writes them with and without a stamp: `I/CartActivity(  585): message`.
+fn level_of_logcat(text: &str) -> Option<Through<'_>> {
+    const TAG_BYTES_MAX: usize = 64;
+    let (b'V' | b'D' | b'I' | b'W' | b'E' | b'F', b'/') = text.as_bytes().first_chunk().map(|&[a, b]| (a, b))? else {
+        return None;
+    };
+    let (tag, process) = text.get(2..)?.split_once('(').filter(|(tag, _)| (1..=TAG_BYTES_MAX).contains(&tag.len()))?;
+    let (number, rest) = process.split_once("): ")?;
+    let number = number.trim_start_matches(' ');
+    let is_process = (1..=7).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let level = level::of_letter(*text.as_bytes().first()?);
+    (is_process && !tag.contains("): ")).then_some(Through { level, rest, is_final: true })
 }
 
 /// The level behind the pairs that say whose job writes. Sidekiq: `pid=12 tid=abc class=Cart jid=1a INFO: message`
@@ -175,7 +193,7 @@ fn level_of_logrus(head: &str, seconds: &str) -> Option<Level> {
 
 /// Whether a word is a level and nothing else: `system`, `log` and `note` begin sentences.
 fn is_plain_level(word: &str) -> bool {
-    const LEVELS: [&str; 8] = ["trace", "debug", "info", "warn", "warning", "error", "critical", "fatal"];
+    const LEVELS: [&str; 9] = ["trace", "debug", "info", "notice", "warn", "warning", "error", "critical", "fatal"];
     LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level))
 }
 

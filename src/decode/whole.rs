@@ -4,11 +4,14 @@
 //! ####<Nov 23, 2026 8:01:24 AM UTC> <Info> <Security> <web01> <AdminServer> <[ACTIVE] ...> <...> <> <> <1795420884123> <BEA-090905> <message>
 //! <Nov 23, 2026 8:01:24 AM UTC> <Notice> <WebLogicServer> <BEA-000365> <message>
 //! [11/23/26 8:01:24:123 UTC] 0000004a CartService   I   SHOP0242I: message
+//! [11/23/26, 8:01:24:123 UTC] 0000004a id=00000000 com.shop.CartService      I SHOP0242I: message
 //! [1795420884] SERVICE ALERT: message
+//! [1795420884] unbound[123:0] info: message
+//! 6b03f2d4.0c5e2a11 0x7f3c5d7fa640 message
 //! ```
 //!
-//! Sources: Oracle WebLogic Server, "Message Attributes"; IBM WebSphere Application Server, "Trace output" (basic format);
-//! Nagios Core, "Log file".
+//! Sources: Oracle WebLogic Server, "Message Attributes"; IBM WebSphere Application Server, "Trace output" (basic format), and its
+//! Liberty, "Logging and Trace"; Nagios Core, "Log file"; Unbound, `util/log.c`; slapd of OpenLDAP 2.5.
 
 use crate::record::{Level, StreamTime};
 
@@ -21,29 +24,56 @@ use super::word::{class, word};
 /// The most fields of WebLogic that are looked at for the id of the message: what is behind them is the message.
 const FIELDS_MAX: usize = 12;
 
-/// The header of a line of WebLogic, WebSphere or Nagios.
+/// The header of a line of WebLogic, WebSphere, Nagios, Unbound or OpenLDAP.
 pub(super) fn read(line: &str, record_ms: Option<i64>) -> Option<Header<'_>> {
     match line.as_bytes() {
         [b'#', b'#', b'#', b'#', b'<', ..] => of_weblogic(line.get(4..)?, record_ms),
         [b'<', b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', ..] | [b'<', b'0'..=b'9', ..] => {
             of_weblogic(line, record_ms)
         }
-        [b'[', b'1'..=b'9', b'/' | b'0'..=b'9', ..] => of_nagios(line).or_else(|| of_websphere(line)),
+        [b'[', b'1'..=b'9', b'/' | b'0'..=b'9', ..] => of_seconds(line).or_else(|| of_websphere(line)),
+        [b'0'..=b'9' | b'a'..=b'f', _, _, _, _, _, _, _, b'.', ..] => of_openldap(line),
         _ => None,
     }
 }
 
-/// Seconds since 1970, in ten digits; what follows is the message, also where it begins with `SERVICE ALERT:`.
-fn of_nagios(line: &str) -> Option<Header<'_>> {
+/// Seconds since 1970, in ten digits. Of Nagios what follows is the message, also where it begins with `SERVICE ALERT:`; of Unbound it
+/// is behind process and level.
+fn of_seconds(line: &str) -> Option<Header<'_>> {
     let (seconds, message) = line.strip_prefix('[')?.split_at_checked("1795420884".len())?;
     // Up to the year 2065: what is larger is another number.
     let is_time = seconds.starts_with(['1', '2']) && seconds.bytes().all(|byte| byte.is_ascii_digit());
     let time = is_time.then(|| stamp::of_integer(seconds.parse().ok()?))??;
     let message = message.strip_prefix("] ")?;
+    if let Some((level, message)) = behind_unbound(message) {
+        return Some(Header { time: Some(time), level: Some(level), host: None, message });
+    }
     // What other programs write behind such a number, a thread's: a level, a stamp, an object.
     let is_level = level::of_header_word(word(message)?.text.trim_end_matches(':'), false).is_some();
     let is_message = message.starts_with(|first: char| first.is_ascii_uppercase()) && !is_level;
     is_message.then_some(Header { time: Some(time), level: None, host: None, message })
+}
+
+/// What follows process and thread, and the level: `unbound[123:0] info: message`.
+fn behind_unbound(text: &str) -> Option<(Level, &str)> {
+    let process = word(text)?;
+    let (name, numbers) = process.text.strip_suffix(']')?.split_once('[')?;
+    let is_process =
+        name.starts_with("unbound") && numbers.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+    let level = word(process.rest.strip_prefix(' ').filter(|_| is_process)?)?;
+    Some((level::of_header_word(level.text.strip_suffix(':')?, true)?, level.rest.trim_ascii_start()))
+}
+
+/// Seconds since 1970 and a fraction, each as eight hexadecimal digits, and the thread.
+fn of_openldap(line: &str) -> Option<Header<'_>> {
+    let stamp = word(line).filter(|stamp| stamp.text.len() == "6b03f2d4.0c5e2a11".len())?;
+    let (seconds, fraction) = stamp.text.split_once('.').filter(|(seconds, _)| seconds.len() == 8)?;
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let thread = word(stamp.rest.strip_prefix(' ')?)?;
+    let is_thread = thread.text.strip_prefix("0x").is_some_and(|number| number.len() >= 8 && is_hex(number));
+    let seconds = i64::from_str_radix(seconds, 16).ok().filter(|_| is_thread && is_hex(seconds) && is_hex(fraction))?;
+    let message = thread.rest.trim_ascii_start();
+    Some(Header { time: Some(stamp::of_integer(seconds)?), level: None, host: None, message })
 }
 
 /// Every field in angle brackets; the message is behind the one that says its id.
@@ -79,17 +109,18 @@ fn of_known_zone(zone: &str, time: Option<StreamTime>) -> Option<StreamTime> {
     time.filter(|_| zone.trim_ascii().is_empty())
 }
 
-/// Stamp, thread, thirteen characters of the logger's name, and the letter of the level; class and method may follow.
+/// Stamp, thread, the logger's name, cut and padded, and the letter of the level; class and method may follow where the name is short.
 fn of_websphere(line: &str) -> Option<Header<'_>> {
-    const LOGGER_BYTES: usize = 13;
     let mut cursor = Cursor { bytes: line.as_bytes(), at: 1 };
     let moment = cursor.month_first_short_year()?;
     let (zone, rest) = line.get(cursor.at..)?.split_once("] ")?;
     let thread = word(rest).filter(|thread| thread.text.len() == 8)?;
     thread.text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
-    let column = thread.rest.strip_prefix(' ')?;
-    let (_logger, rest) = column.split_at_checked(LOGGER_BYTES)?;
-    let letter = word(rest.strip_prefix(' ')?)?;
+    let logger = word(thread.rest.strip_prefix(' ')?)?;
+    // Of Liberty: the object that writes.
+    let is_object = logger.text.starts_with("id=");
+    let logger = if is_object { word(logger.rest.trim_ascii_start())? } else { logger };
+    let letter = word(logger.rest.trim_ascii_start())?;
     let level = match letter.text {
         "F" => Level::Fatal,
         "E" => Level::Error,
@@ -101,7 +132,8 @@ fn of_websphere(line: &str) -> Option<Header<'_>> {
     };
     let time = of_known_zone(zone, moment.ms_near(None).and_then(stamp::believed));
     // One blank stands before class and method, three where there are none. What a program prints has neither.
-    let has_class = !matches!(letter.text, "O" | "R") && !letter.rest.starts_with("  ");
+    let is_short = !is_object && !logger.has(class::POINT);
+    let has_class = is_short && !matches!(letter.text, "O" | "R") && !letter.rest.starts_with("  ");
     let text = letter.rest.trim_ascii_start();
     Some(Header { time, level: Some(level), host: None, message: if has_class { behind_class(text) } else { text } })
 }

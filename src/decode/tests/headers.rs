@@ -381,6 +381,43 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("2026-11-23 08:01:24 read/write: slow", "read/write: slow", Level::Info, None),
     ("2026-11-23 08:01:24 I/O: slow", "I/O: slow", Level::Info, None),
     ("2026-11-23 08:01:24 ERROR:shop.cart:Timeout: 5 s", "Timeout: 5 s", Level::Error, None),
+    // Liberty, Jetty 10, Suricata 7, Unbound, OpenLDAP, logcat
+    (
+        "[11/23/26, 8:01:24:123 UTC] 00000026 com.ibm.ws.kernel.feature.internal.FeatureManager            A CWWKF0012I: The server installed the following features: [jsp-2.3].",
+        "CWWKF0012I: The server installed the following features: [jsp-2.3].",
+        Level::Info,
+        None,
+    ),
+    (
+        "[11/23/26, 8:01:24:123 UTC] 00000026 id=00000000 com.shop.CartService   E com.shop.Cart open failed",
+        "com.shop.Cart open failed",
+        Level::Error,
+        None,
+    ),
+    ("2026-11-23 08:01:24.123:INFO :oejs.Server:main: Started", "Started", Level::Info, None),
+    ("2026-11-23 08:01:24.123:WARN :oejh.HttpParser:qtp12-34: bad", "bad", Level::Warn, None),
+    (
+        "[100088 - Suricata-Main] 2026-11-23 08:01:24 Notice: threads: Threads created",
+        "threads: Threads created",
+        Level::Info,
+        None,
+    ),
+    (
+        "[100088 - W#01-eth0] 2026-11-23 08:01:24 Warning: af-packet: eth0: down",
+        "af-packet: eth0: down",
+        Level::Warn,
+        None,
+    ),
+    ("[100088 of 7] 2026-11-23 08:01:24 Info: gone", "[100088 of 7] 2026-11-23 08:01:24 Info: gone", Level::Info, None),
+    ("[1795420884] unbound[123:0] info: start of service", "start of service", Level::Info, None),
+    ("[1795420884] unbound[123:0] error: cannot bind", "cannot bind", Level::Error, None),
+    ("[1795420884] unbound failed", "[1795420884] unbound failed", Level::Info, None),
+    ("6b03f2d4.0c5e2a11 0x7f3c5d7fa640 conn=7 op=0 BIND", "conn=7 op=0 BIND", Level::Info, None),
+    ("6b03f2d4.0c5e2a11 was read", "6b03f2d4.0c5e2a11 was read", Level::Info, None),
+    ("11-23 08:01:24.811 I/ActivityManager(  585): Start proc", "Start proc", Level::Info, None),
+    ("11-23 08:01:24.811 E/Cart Activity(12585): gone", "gone", Level::Error, None),
+    ("W/ActivityManager(  585): slow", "slow", Level::Warn, None),
+    ("I/O (error): slow", "I/O (error): slow", Level::Info, None),
     // What is no header stays.
     (
         "2026-11-23 08:01:24 INFO [main] a.b.c.ParseException was thrown",
