@@ -1,5 +1,7 @@
 //! The way from a stamp, or the beginning of a line, to the level: over elements of headers only.
 
+use std::ops::RangeInclusive;
+
 use crate::record::Level;
 
 use super::actor::behind_gluster_id;
@@ -87,16 +89,18 @@ fn level_of_jetty(text: &str) -> Option<Through<'_>> {
     Some(Through { level, rest: names.rest, is_final: true })
 }
 
-/// The level before a tag of Android with its process, as `logcat` writes them with and without a stamp: `I/CartActivity(  585): message`.
+/// The level before a tag of Android with its process, as `logcat` writes them with and without a stamp: `I/CartActivity(  585): message`. Both
+/// are padded, so that `I/O (12): message` is none.
 fn level_of_logcat(text: &str) -> Option<Through<'_>> {
-    const TAG_BYTES_MAX: usize = 64;
+    const TAG_BYTES: RangeInclusive<usize> = 8..=64;
+    const PROCESS_BYTES: RangeInclusive<usize> = 5..=7;
     let (b'V' | b'D' | b'I' | b'W' | b'E' | b'F', b'/') = text.as_bytes().first_chunk().map(|&[a, b]| (a, b))? else {
         return None;
     };
-    let (tag, process) = text.get(2..)?.split_once('(').filter(|(tag, _)| (1..=TAG_BYTES_MAX).contains(&tag.len()))?;
-    let (number, rest) = process.split_once("): ")?;
-    let number = number.trim_start_matches(' ');
-    let is_process = (1..=7).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let (tag, process) = text.get(2..)?.split_once('(').filter(|(tag, _)| TAG_BYTES.contains(&tag.len()))?;
+    let (column, rest) = process.split_once("): ").filter(|(column, _)| PROCESS_BYTES.contains(&column.len()))?;
+    let number = column.trim_start_matches(' ');
+    let is_process = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let level = level::of_letter(*text.as_bytes().first()?);
     (is_process && !tag.contains("): ")).then_some(Through { level, rest, is_final: true })
 }

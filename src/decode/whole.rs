@@ -64,14 +64,19 @@ fn behind_unbound(text: &str) -> Option<(Level, &str)> {
     Some((level::of_header_word(level.text.strip_suffix(':')?, true)?, level.rest.trim_ascii_start()))
 }
 
-/// Seconds since 1970 and a fraction, each as eight hexadecimal digits, and the thread.
+/// Seconds since 1970 and nanoseconds, each as eight hexadecimal digits, and the thread.
 fn of_openldap(line: &str) -> Option<Header<'_>> {
+    // From 2012 to 2069: what is outside is another number.
+    const SECONDS: std::ops::Range<i64> = 0x5000_0000..0xbb00_0000;
     let stamp = word(line).filter(|stamp| stamp.text.len() == "6b03f2d4.0c5e2a11".len())?;
     let (seconds, fraction) = stamp.text.split_once('.').filter(|(seconds, _)| seconds.len() == 8)?;
+    let hex = |text: &str| i64::from_str_radix(text, 16).ok();
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let thread = word(stamp.rest.strip_prefix(' ')?)?;
     let is_thread = thread.text.strip_prefix("0x").is_some_and(|number| number.len() >= 8 && is_hex(number));
-    let seconds = i64::from_str_radix(seconds, 16).ok().filter(|_| is_thread && is_hex(seconds) && is_hex(fraction))?;
+    let is_fraction = fraction.len() == 8 && hex(fraction).is_some_and(|fraction| fraction < 1_000_000_000);
+    let is_stamp = is_thread && is_fraction && is_hex(seconds) && is_hex(fraction);
+    let seconds = hex(seconds).filter(|seconds| is_stamp && SECONDS.contains(seconds))?;
     let message = thread.rest.trim_ascii_start();
     Some(Header { time: Some(stamp::of_integer(seconds)?), level: None, host: None, message })
 }

@@ -417,6 +417,11 @@ const HEADERS: &[(&str, &str, Level, Option<&str>)] = &[
     ("11-23 08:01:24.811 I/ActivityManager(  585): Start proc", "Start proc", Level::Info, None),
     ("11-23 08:01:24.811 E/Cart Activity(12585): gone", "gone", Level::Error, None),
     ("W/ActivityManager(  585): slow", "slow", Level::Warn, None),
+    ("W/O (12): needs parts", "W/O (12): needs parts", Level::Info, None),
+    ("2026-11-23 08:01:24 I/Os (50): slow disk", "I/Os (50): slow disk", Level::Info, None),
+    ("[5 - 7] 2026-11-23 08:01:24 done", "[5 - 7] 2026-11-23 08:01:24 done", Level::Info, None),
+    ("deadbeef.0c5e2a11 0x7f3c5d7fa640 was read", "deadbeef.0c5e2a11 0x7f3c5d7fa640 was read", Level::Info, None),
+    ("6b03f2d4.cafebabe 0x7f3c5d7fa640 was read", "6b03f2d4.cafebabe 0x7f3c5d7fa640 was read", Level::Info, None),
     ("I/O (error): slow", "I/O (error): slow", Level::Info, None),
     // What is no header stays.
     (
