@@ -64,7 +64,11 @@ fn of_group(line: &str, record_ms: Option<i64>) -> Option<(Option<Level>, Stamp<
     let level = level::of_header_word(inner, true);
     let is_constant = inner.len() > 1 && inner.bytes().all(|byte| byte.is_ascii_uppercase());
     let is_named_thread = || {
-        let is_name = |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic()) && !name.contains(' ');
+        let is_name = |name: &str| {
+            name.starts_with(|first: char| first.is_ascii_alphabetic())
+                && !name.contains(' ')
+                && name.contains(['-', '#'])
+        };
         let names = inner.split_once(" - ").filter(|(_, name)| is_name(name));
         names.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
     };

@@ -28,7 +28,7 @@ pub(super) fn through_level<'a>(text: &'a str, has_stamp: bool, first: Option<Wo
     if has_stamp && let Some(found) = level_behind_pairs(rest).or_else(|| level_of_jetty(text)) {
         return found;
     }
-    if let Some(found) = level_of_logcat(rest) {
+    if let Some(found) = level_of_logcat(rest, has_stamp) {
         return found;
     }
     let mut numbers = 0;
@@ -91,7 +91,7 @@ fn level_of_jetty(text: &str) -> Option<Through<'_>> {
 
 /// The level before a tag of Android with its process, as `logcat` writes them with and without a stamp: `I/CartActivity(  585): message`. Both
 /// are padded, so that `I/O (12): message` is none.
-fn level_of_logcat(text: &str) -> Option<Through<'_>> {
+fn level_of_logcat(text: &str, has_stamp: bool) -> Option<Through<'_>> {
     const TAG_BYTES: RangeInclusive<usize> = 8..=64;
     const PROCESS_BYTES: RangeInclusive<usize> = 5..=7;
     let (b'V' | b'D' | b'I' | b'W' | b'E' | b'F', b'/') = text.as_bytes().first_chunk().map(|&[a, b]| (a, b))? else {
@@ -99,7 +99,12 @@ fn level_of_logcat(text: &str) -> Option<Through<'_>> {
     };
     let (tag, process) = text.get(2..)?.split_once('(').filter(|(tag, _)| TAG_BYTES.contains(&tag.len()))?;
     let (column, rest) = process.split_once("): ").filter(|(column, _)| PROCESS_BYTES.contains(&column.len()))?;
-    let number = column.trim_start_matches(' ');
+    let (name, number) = (tag.trim_end_matches(' '), column.trim_start_matches(' '));
+    let is_padded = |padded: &str, plain: &str, bytes: usize| padded.len() == plain.len() || padded.len() == bytes;
+    let has_blank = name.contains(' ') && (!has_stamp || name.len() < tag.len());
+    if has_blank || !is_padded(tag, name, *TAG_BYTES.start()) || !is_padded(column, number, *PROCESS_BYTES.start()) {
+        return None;
+    }
     let is_process = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let level = level::of_letter(*text.as_bytes().first()?);
     (is_process && !tag.contains("): ")).then_some(Through { level, rest, is_final: true })

@@ -58,9 +58,14 @@ fn of_seconds(line: &str) -> Option<Header<'_>> {
 fn behind_unbound(text: &str) -> Option<(Level, &str)> {
     let process = word(text)?;
     let (name, numbers) = process.text.strip_suffix(']')?.split_once('[')?;
-    let is_process =
-        name.starts_with("unbound") && numbers.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
-    let level = word(process.rest.strip_prefix(' ').filter(|_| is_process)?)?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let has_numbers = numbers.split_once(':').is_some_and(|(process, thread)| is_number(process) && is_number(thread));
+    let is_process = has_numbers && (name == "unbound" || name.starts_with("unbound-"));
+    let behind = process.rest.strip_prefix(' ').filter(|_| is_process)?;
+    if let Some(message) = behind.strip_prefix("fatal error: ") {
+        return Some((Level::Fatal, message));
+    }
+    let level = word(behind)?;
     Some((level::of_header_word(level.text.strip_suffix(':')?, true)?, level.rest.trim_ascii_start()))
 }
 
@@ -73,7 +78,8 @@ fn of_openldap(line: &str) -> Option<Header<'_>> {
     let hex = |text: &str| i64::from_str_radix(text, 16).ok();
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let thread = word(stamp.rest.strip_prefix(' ')?)?;
-    let is_thread = thread.text.strip_prefix("0x").is_some_and(|number| number.len() >= 8 && is_hex(number));
+    let is_address = |number: &str| number.len() == 12 && !number.starts_with('0') && is_hex(number);
+    let is_thread = thread.text.strip_prefix("0x").is_some_and(is_address);
     let is_fraction = fraction.len() == 8 && hex(fraction).is_some_and(|fraction| fraction < 1_000_000_000);
     let is_stamp = is_thread && is_fraction && is_hex(seconds) && is_hex(fraction);
     let seconds = hex(seconds).filter(|seconds| is_stamp && SECONDS.contains(seconds))?;
@@ -114,18 +120,29 @@ fn of_known_zone(zone: &str, time: Option<StreamTime>) -> Option<StreamTime> {
     time.filter(|_| zone.trim_ascii().is_empty())
 }
 
-/// Stamp, thread, the logger's name, cut and padded, and the letter of the level; class and method may follow where the name is short.
+/// Stamp, thread, thirteen characters of the logger's name, and the letter of the level; class and method may follow. Of Liberty, behind
+/// whose date a comma stands, the object that writes may come before the name, which is padded or has points, and no class follows.
 fn of_websphere(line: &str) -> Option<Header<'_>> {
+    const LOGGER_BYTES: usize = 13;
+    const ZONE_BYTES_MAX: usize = 6;
     let mut cursor = Cursor { bytes: line.as_bytes(), at: 1 };
     let moment = cursor.month_first_short_year()?;
-    let (zone, rest) = line.get(cursor.at..)?.split_once("] ")?;
-    let thread = word(rest).filter(|thread| thread.text.len() == 8)?;
+    let stamp = line.get(..cursor.at)?;
+    let has_milliseconds = stamp.bytes().filter(|byte| *byte == b':').count() >= 3;
+    let (zone, rest) = line.get(cursor.at..)?.split_once("] ").filter(|_| has_milliseconds)?;
+    let is_zone = zone.len() <= ZONE_BYTES_MAX && !zone.trim_ascii_start().contains(' ');
+    let thread = word(rest).filter(|thread| is_zone && thread.text.len() == 8)?;
     thread.text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
-    let logger = word(thread.rest.strip_prefix(' ')?)?;
-    // Of Liberty: the object that writes.
-    let is_object = logger.text.starts_with("id=");
-    let logger = if is_object { word(logger.rest.trim_ascii_start())? } else { logger };
-    let letter = word(logger.rest.trim_ascii_start())?;
+    let column = thread.rest.strip_prefix(' ')?;
+    let is_of_liberty = stamp.split_once(' ').is_some_and(|(date, _)| date.ends_with(','));
+    let rest = if is_of_liberty {
+        let first = word(column)?;
+        let name = if first.text.starts_with("id=") { word(first.rest.strip_prefix(' ')?)? } else { first };
+        name.rest.strip_prefix(' ').filter(|rest| name.has(class::POINT) || rest.starts_with(' '))?.trim_ascii_start()
+    } else {
+        column.split_at_checked(LOGGER_BYTES)?.1.strip_prefix(' ')?
+    };
+    let letter = word(rest)?;
     let level = match letter.text {
         "F" => Level::Fatal,
         "E" => Level::Error,
@@ -137,8 +154,7 @@ fn of_websphere(line: &str) -> Option<Header<'_>> {
     };
     let time = of_known_zone(zone, moment.ms_near(None).and_then(stamp::believed));
     // One blank stands before class and method, three where there are none. What a program prints has neither.
-    let is_short = !is_object && !logger.has(class::POINT);
-    let has_class = is_short && !matches!(letter.text, "O" | "R") && !letter.rest.starts_with("  ");
+    let has_class = !is_of_liberty && !matches!(letter.text, "O" | "R") && !letter.rest.starts_with("  ");
     let text = letter.rest.trim_ascii_start();
     Some(Header { time, level: Some(level), host: None, message: if has_class { behind_class(text) } else { text } })
 }

@@ -138,9 +138,15 @@ impl Series {
     /// What was between is not known, so it is not learnt either.
     pub(super) fn pass_over(&mut self, now: Second) {
         self.learn_from(now);
-        // Of what is hardly expected nothing can be missed, and most series are such. Of what nothing was learnt nothing is expected: in a
-        // flood of services that live for seconds to fill their windows would cost more than to judge them.
-        if self.learnt_windows() >= 1.0 && self.expect(WINDOWS_SECONDS.len() - 1).mean >= 1.0 {
+        // What was counted before anything was learnt is not learnt any more, so nothing is held against it. In a flood of services that
+        // live for seconds to fill their windows would cost more than to judge them.
+        if self.learnt_windows() < 1.0 {
+            self.moments.iter_mut().for_each(|moment| moment.counted = 0.0);
+            self.sums.iter_mut().for_each(|sum| sum.counted = 0.0);
+            return;
+        }
+        // Of what is hardly expected nothing can be missed, and most series are such.
+        if self.expect(WINDOWS_SECONDS.len() - 1).mean >= 1.0 {
             self.go_on(now);
         }
     }

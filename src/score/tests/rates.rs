@@ -152,3 +152,19 @@ fn the_thresholds_of_rates_and_silences_move_with_the_budget() {
         assert!((strict - lax - 2.0).abs() < 1e-9, "a hundred times the budget, two powers of ten: {strict} {lax}");
     }
 }
+
+/// What a series wrote before it was not seen whole, and before anything of it was learnt, is no excess later.
+#[test]
+fn a_burst_at_birth_is_not_held_against_what_was_learnt_without_it() {
+    let start = Second(1_795_420_800);
+    let mut series = series::Series::new(start);
+    for at in 0..300 {
+        if at == 20 {
+            series.pass_over(start.plus(at));
+        }
+        series.step(start.plus(at), if at < 10 { 50 } else { u64::from(at % 10 == 0) }, &[]);
+    }
+    let (counted, lines) = series.sum(start.plus(299), 2);
+    let expected = series.expect(2);
+    assert!(lines > 500 && counted < 2.0 * expected.mean, "{counted} against {expected:?}");
+}
