@@ -3,9 +3,9 @@
 //! Time stamp, host, program, level, process and thread, logger, source line and request ids, in the orders in which log4j,
 //! logback, java.util.logging, JBoss, Jetty, WebLogic, WebSphere, Python, Go, Rust, Ruby, .NET, pino-pretty, syslog, journald, the
 //! kernel, klog and glog, nginx, Apache, PostgreSQL, MySQL, MariaDB, CockroachDB, ClickHouse, SQL Server, Redis, MongoDB, NATS, Ceph,
-//! GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Nagios, Zabbix, Telegraf, Fluentd, Suricata, SSSD, Unbound, OpenLDAP, Android, Windows and the RAS
-//! logs of supercomputers write them. It is a grammar, not a memory: the same line has the same header wherever it
-//! stands.
+//! GlusterFS, Trino, Cisco, VMware, Asterisk, Icinga, Nagios, Zabbix, Telegraf, Fluentd, Suricata, SSSD, Unbound, OpenLDAP,
+//! Android, Windows and the RAS logs of supercomputers write them. It is a grammar, not a memory: the same line has the same
+//! header wherever it stands.
 //!
 //! What is taken off must show that it belongs to a header: a stamp at the beginning, or a level of which only numbers and
 //! brackets stand before. Behind it come off only what no sentence begins with: groups in brackets, source lines, dotted or
